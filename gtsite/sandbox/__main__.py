@@ -1,0 +1,105 @@
+"""`python -m gtsite.sandbox`: run a sandbox until it is interrupted."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from gtsite.sandbox.config import DEFAULT_REGIONS, SandboxConfig
+from gtsite.sandbox.control import Control
+from gtsite.sandbox.engines import EngineMissing
+from gtsite.sandbox.listeners import HOST, Listeners
+from gtsite.sandbox.sandbox import AlreadyRunning, Sandbox, only_one
+from gtsite.sandbox.wire import REGION_NAME
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0 when interrupted, 1 if it could not start, 2 for arguments that make no sense."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
+    config = _config(arguments)
+    try:
+        with only_one(config.folder):
+            asyncio.run(_run(config))
+    except (AlreadyRunning, EngineMissing) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"The sandbox cannot listen: {error.strerror}.\n")
+        return 1
+    return 0
+
+
+async def _run(config: SandboxConfig) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    sandbox = Sandbox(config)
+    listeners = Listeners(sandbox)
+    control = Control(sandbox, listeners)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(sandbox.stop)
+        await sandbox.start()
+        stack.push_async_callback(listeners.stop)
+        await listeners.start()
+        stack.push_async_callback(control.stop)
+        await control.start()
+        sys.stdout.write(_greeting(sandbox))
+        sys.stdout.flush()
+        await stopped.wait()
+
+
+def _greeting(sandbox: Sandbox) -> str:
+    config = sandbox.config
+    kept = f"kept in {config.folder}" if config.folder and sandbox.engine.durable else "in memory"
+    lines = [
+        f"Sandbox ready: {sandbox.engine.name}, items {kept}.",
+        f"  any region     http://{HOST}:{config.port}",
+        *(
+            f"  {region:<14} http://{HOST}:{config.region_port(region)}"
+            for region in config.regions
+        ),
+        f"  control        http://{HOST}:{config.control_port}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _config(arguments: list[str] | None) -> SandboxConfig:
+    parser = argparse.ArgumentParser(prog="python -m gtsite.sandbox", description=__doc__)
+    parser.add_argument("--regions", type=_regions, default=DEFAULT_REGIONS, metavar="A,B,…")
+    parser.add_argument("--port", type=int, default=8100, help="the shared endpoint's")
+    parser.add_argument("--folder", type=Path, help="where data is kept; without it, in memory")
+    parser.add_argument("--engine", choices=("dynoxide", "moto"))
+    parser.add_argument("--lag", type=int, default=1000, metavar="MS")
+    parser.add_argument("--jitter", type=int, metavar="MS", help="a quarter of the lag by default")
+    parser.add_argument("--pace", type=float, default=0.4, metavar="SECONDS")
+    parser.add_argument("--strict", action="store_true")
+    told = parser.parse_args(arguments)
+    if not 1024 <= told.port <= 65000 or told.lag < 0 or told.pace < 0:
+        parser.error("the port is 1024 to 65000, lag and pace are not negative")
+    return SandboxConfig(
+        regions=told.regions,
+        port=told.port,
+        folder=told.folder,
+        engine=told.engine,
+        lag_ms=told.lag,
+        jitter_ms=told.lag // 4 if told.jitter is None else told.jitter,
+        pace_seconds=told.pace,
+        strict=told.strict,
+    )
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError("write region names, each once")
+    if wrong := [name for name in names if not REGION_NAME.match(name)]:
+        raise argparse.ArgumentTypeError(f"{', '.join(wrong)}: no such region")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The sandbox put together: an engine and a gateway per region around one ledger."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from gtsite.sandbox.config import SandboxConfig
+from gtsite.sandbox.engines import find_engine
+from gtsite.sandbox.faults import Faults
+from gtsite.sandbox.gateway import Gateway
+from gtsite.sandbox.ledger import Ledger
+from gtsite.sandbox.processes import EngineProcess
+from gtsite.sandbox.replication import Replication
+from gtsite.sandbox.streams import Streams
+from gtsite.sandbox.tables import Tables
+from gtsite.sandbox.versions import Clock
+from gtsite.sandbox.wire import Answer, Call
+
+log = logging.getLogger("sandbox")
+
+DAY_US = 24 * 60 * 60 * 1_000_000
+TRIM_SECONDS = 600
+
+
+class AlreadyRunning(Exception):
+    """Another sandbox works in this folder."""
+
+
+class Sandbox:
+    """Regions that answer DynamoDB calls and replicate to one another. `start`, then `handle`."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self.config = config
+        self.engine = find_engine(config.engine)
+        durable = config.folder if self.engine.durable else None
+        self._engine_folder = durable / "engines" if durable else None
+        if self._engine_folder:
+            self._engine_folder.mkdir(parents=True, exist_ok=True)
+        self.ledger = Ledger(durable / "ledger.sqlite3" if durable else None)
+        self.clock = Clock()
+        self.faults = Faults()
+        self.gateways: dict[str, Gateway] = {}
+        self._starting: dict[str, asyncio.Task[Gateway]] = {}
+        self._trimming: asyncio.Task[None] | None = None
+        self.replication = Replication(
+            self.ledger,
+            self.clock,
+            self.faults,
+            self.gateways,
+            lag_ms=config.lag_ms,
+            jitter_ms=config.jitter_ms,
+        )
+        self.streams = Streams(self.ledger)
+        self.tables = Tables(
+            self.ledger,
+            self.clock,
+            self.replication,
+            self.gateway,
+            pace_seconds=config.pace_seconds,
+        )
+
+    async def start(self) -> None:
+        """Start every engine, settle what a crash cut short, go on replicating."""
+        if not self.engine.durable:
+            log.warning("dynoxide is not installed: moto keeps items in memory only.")
+        known = {replica.region for replica in self.ledger.replicas()}
+        await asyncio.gather(*(self.gateway(name) for name in {*self.config.regions, *known}))
+        for region, gateway in self.gateways.items():
+            await gateway.settle(
+                [intent for intent in self.ledger.intents() if intent.region == region]
+            )
+        await self.tables.start()
+        self.replication.start()
+        self._trimming = asyncio.create_task(self._trim_forever())
+
+    async def stop(self) -> None:
+        if self._trimming:
+            self._trimming.cancel()
+        await self.tables.stop()
+        await self.replication.stop()
+        await asyncio.gather(*(gateway.engine.stop() for gateway in self.gateways.values()))
+        self.ledger.close()
+
+    async def handle(self, call: Call) -> Answer:
+        """Answer one API call; errors are raised as `ApiError`."""
+        if call.service == "DynamoDBStreams_20120810":
+            return self.streams.handle(call)
+        answered = await self.tables.handle(call)
+        if answered is not None:
+            return answered
+        gateway = await self.gateway(call.region)
+        return await gateway.handle(call)
+
+    async def gateway(self, region: str) -> Gateway:
+        """The region's gateway; its engine is started when the region is first spoken of."""
+        if region not in self._starting:
+            self._starting[region] = asyncio.create_task(self._start_region(region))
+        return await asyncio.shield(self._starting[region])
+
+    async def _start_region(self, region: str) -> Gateway:
+        engine = EngineProcess(region, self.engine, self._engine_folder)
+        await engine.start()
+        gateway = Gateway(region, engine, self.ledger, self.clock, self.replication.owe)
+        self.gateways[region] = gateway
+        return gateway
+
+    async def _trim_forever(self) -> None:
+        """Stream records and tombstones are kept for a day, as DynamoDB keeps its streams."""
+        while True:
+            self.ledger.trim(self.clock.read() - DAY_US)
+            await asyncio.sleep(TRIM_SECONDS)
+
+
+@contextlib.contextmanager
+def only_one(folder: Path | None) -> Iterator[None]:
+    """Hold the folder's lock while a sandbox works in it; `AlreadyRunning` if another one does."""
+    if folder is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AlreadyRunning(f"A sandbox is running in {folder} already.") from error
+        yield

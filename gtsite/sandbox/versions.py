@@ -1,0 +1,91 @@
+"""Which of two writes to one item is later, and whether one of them knew the other."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+KEY_TYPES = ("S", "N", "B")
+
+Image = Mapping[str, Mapping[str, Any]]
+"""An item as the DynamoDB API writes it: attribute name → {type: value}."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """The internal timestamp of one write: microseconds since 1970, then the region's name.
+
+    `seen` holds, per region, the time of the newest write from there that this write's author had
+    before it: two writes of which neither saw the other are a conflict.
+    """
+
+    time: int
+    region: str
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+    def newer_than(self, other: "Version | None") -> bool:
+        """Last writer wins; region names settle equal times, so every replica decides alike."""
+        return other is None or (self.time, self.region) > (other.time, other.region)
+
+    def same_as(self, other: "Version | None") -> bool:
+        return other is not None and (self.time, self.region) == (other.time, other.region)
+
+    def knew(self, other: "Version") -> bool:
+        return self.seen.get(other.region, 0) >= other.time
+
+    def in_conflict_with(self, other: "Version | None") -> bool:
+        return other is not None and not self.knew(other) and not other.knew(self)
+
+    def having_seen(self, other: "Version") -> "Version":
+        """The same write at a replica that has met `other` too, so that later writes know both."""
+        regions = {*self.seen, *other.seen}
+        seen = {name: max(self.seen.get(name, 0), other.seen.get(name, 0)) for name in regions}
+        return Version(time=self.time, region=self.region, seen=seen)
+
+
+class Clock:
+    """Wall-clock microseconds that never stand still or go back, shared by all regions."""
+
+    def __init__(self, now: Callable[[], int] = time.time_ns) -> None:
+        self._now = now
+        self._last = 0
+
+    def read(self) -> int:
+        self._last = max(self._last + 1, self._now() // 1000)
+        return self._last
+
+    def next_version(self, region: str, current: Version | None) -> Version:
+        """The version of a local write over `current`: always newer than what it replaces."""
+        moment = self.read()
+        if current is None:
+            return Version(time=moment, region=region, seen={region: moment})
+        moment = max(moment, current.time + 1)
+        return Version(time=moment, region=region, seen={**current.seen, region: moment})
+
+
+def item_key(image: Image, key_names: Sequence[str]) -> str | None:
+    """One text per item, however its numbers are written; None where a key is malformed."""
+    parts: list[tuple[str, str]] = []
+    for name in key_names:
+        value = image.get(name)
+        if not isinstance(value, dict) or len(value) != 1:
+            return None
+        kind, raw = next(iter(value.items()))
+        if kind not in KEY_TYPES or not isinstance(raw, str) or not raw:
+            return None
+        parts.append((kind, _plain_number(raw) if kind == "N" else raw))
+    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain_number(raw: str) -> str:
+    """`1.50`, `15e-1` and `1.5` are one key to DynamoDB."""
+    try:
+        return str(Decimal(raw).normalize())
+    except ArithmeticError:
+        return raw
+
+
+def key_of(image: Image, key_names: Sequence[str]) -> dict[str, Any]:
+    return {name: image[name] for name in key_names}

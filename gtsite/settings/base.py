@@ -1,0 +1,131 @@
+"""What is the same wherever the site runs."""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from gtsite.settings.environment import Environment
+
+env = Environment()
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+GT_REGIONS = env.regions("GT_REGIONS", ("us-west-2", "eu-west-1", "us-east-2"))
+GT_LOCAL_REGION = env.regions("AWS_REGION", (GT_REGIONS[0],))[0]
+GT_TABLE = env.text("GT_TABLE", "global-serverless")
+GT_ENDPOINTS: dict[str, str] = {}
+REGION_FALLBACK = env.switch("REGION_FALLBACK", default=True)
+LAB_ENABLED = env.switch("LAB_ENABLED", default=False)
+CATALOGUE_REFRESH_SECONDS = 60
+
+SANDBOX_PORT = env.port("SANDBOX_PORT", 8100)
+SANDBOX_DIR = Path(env.text("SANDBOX_DIR", str(BASE_DIR / ".sandbox")))
+SANDBOX_CONTROL_URL = ""
+SITE_PORT = env.port("SITE_PORT", 8000)
+SITE_URLS: dict[str, str] = {}
+
+DEBUG = False
+ROOT_URLCONF = "gtsite.urls"
+WSGI_APPLICATION = "gtsite.wsgi.application"
+DATABASES: dict[str, dict[str, str]] = {}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "template_partials",
+    "gtsite",
+    "catalog",
+    "bookmarks",
+]
+
+MIDDLEWARE = [
+    "gtsite.middleware.health",
+    "gtsite.middleware.served_region",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "gtsite.middleware.Refusals",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            ["django.template.loaders.filesystem.Loader"],
+                        )
+                    ],
+                )
+            ],
+            "builtins": ["template_partials.templatetags.partials"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csrf",
+                "gtsite.context.site",
+            ],
+        },
+    }
+]
+
+STATIC_URL = "/assets/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 365
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "gtsite.errors.csrf_failure"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF, "https://upload.wikimedia.org", "https://archive.org", "https://*.archive.org"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"botocore": {"level": "WARNING"}},
+}

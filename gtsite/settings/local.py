@@ -1,0 +1,31 @@
+"""The sandbox on this machine: one region's site, with the lab, against local engines."""
+
+from gtsite.settings.base import *
+from gtsite.settings.base import (
+    GT_LOCAL_REGION,
+    GT_REGIONS,
+    SANDBOX_DIR,
+    SANDBOX_PORT,
+    SITE_PORT,
+    env,
+)
+from gtsite.settings.secret import kept_secret
+
+GT_ENDPOINTS = env.endpoints(
+    "GT_ENDPOINTS",
+    {
+        region: f"http://127.0.0.1:{SANDBOX_PORT + place}"
+        for place, region in enumerate(GT_REGIONS, start=1)
+    },
+)
+SANDBOX_CONTROL_URL = f"http://127.0.0.1:{SANDBOX_PORT - 1}" if GT_ENDPOINTS else ""
+SITE_URLS = {
+    region: f"http://127.0.0.1:{SITE_PORT + place}" for place, region in enumerate(GT_REGIONS)
+}
+LAB_ENABLED = env.switch("LAB_ENABLED", default=bool(GT_ENDPOINTS))
+CATALOGUE_REFRESH_SECONDS = 5
+DEBUG = env.switch("DEBUG", default=False)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
+SECRET_KEY = env.text("SECRET_KEY", "") or kept_secret(SANDBOX_DIR / "secret_key")
+
+__all__ = ["GT_LOCAL_REGION"]

@@ -1,0 +1,16 @@
+"""The test run: no region is reachable unless a test starts one."""
+
+import secrets
+
+from gtsite.settings.base import *
+from gtsite.settings.base import GT_REGIONS, STORAGES
+
+SECRET_KEY = secrets.token_urlsafe(48)
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+GT_ENDPOINTS = dict.fromkeys(GT_REGIONS, "http://127.0.0.1:9")
+LAB_ENABLED = True
+SESSION_COOKIE_SECURE = False
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
