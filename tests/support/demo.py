@@ -1,0 +1,133 @@
+"""`manage.py demo` as a user runs it, on ports and in a folder of its own."""
+
+import http.client
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gtsite.sandbox.client import SandboxClient
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+HOST = "127.0.0.1"
+REGIONS = ("us-west-2", "eu-west-1", "us-east-2")
+START_SECONDS = 120.0
+
+
+class RunningDemo:
+    """The sandbox and one site per region. `lag_ms` is the replication lag, without jitter."""
+
+    def __init__(self, folder: Path, *, lag_ms: int) -> None:
+        self.folder = folder
+        self.sandbox_port, self.site_port = _free_ports(len(REGIONS))
+        self._lag_ms = lag_ms
+        self._process: subprocess.Popen[str] | None = None
+        self.control = SandboxClient(f"http://{HOST}:{self.sandbox_port - 1}", timeout_seconds=10)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def site(self, region: str) -> str:
+        """The address of one region's site, without a slash at the end."""
+        return f"http://{HOST}:{self.site_port + REGIONS.index(region)}"
+
+    def start(self) -> None:
+        """Returns when every site answers for its own region."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = (self.folder / "demo.log").open("a")
+        self._process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--lag", str(self._lag_ms)],
+            cwd=PROJECT,
+            env=self.environment(),
+            stdout=log,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        log.close()
+        for region in REGIONS:
+            wait_until(lambda region=region: self._ready(region), START_SECONDS)  # type: ignore[misc]
+        self.control.set_lag(lag_ms=self._lag_ms, jitter_ms=0)
+
+    def stop(self) -> int:
+        """Ctrl-C, and the exit code."""
+        return self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def drain(self) -> None:
+        """Until nothing is on its way between regions."""
+        wait_until(lambda: self.control.status().backlog == 0)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("GT_")},
+            "DJANGO_SETTINGS_MODULE": "gtsite.settings.local",
+            "SANDBOX_DIR": str(self.folder),
+            "SANDBOX_PORT": str(self.sandbox_port),
+            "SITE_PORT": str(self.site_port),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def output(self) -> str:
+        return (self.folder / "demo.log").read_text()
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        code = self._process.wait(60)
+        self._process = None
+        return code
+
+    def _ready(self, region: str) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.output()
+        connection = http.client.HTTPConnection(
+            self.site(region).removeprefix("http://"), timeout=5
+        )
+        try:
+            connection.request("GET", "/healthz/ready")
+            return connection.getresponse().status == http.client.OK and self._provisioned()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _provisioned(self) -> bool:
+        return "Ctrl-C" in self.output()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Poll until it holds; the bound is there to end a broken run, not to measure speed."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "This did not come about in time."
+        time.sleep(0.05)
+
+
+def _free_ports(regions: int) -> tuple[int, int]:
+    """(shared sandbox port, first site port) with all the ports around them free at the moment."""
+    for _ in range(200):
+        base = random.randrange(20000, 32000)
+        if all(_free(port) for port in range(base - 1, base + 2 * regions + 2)):
+            return base, base + regions + 1
+    raise AssertionError("No free run of ports on this machine.")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
