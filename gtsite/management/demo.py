@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gtsite.management.processes import Child, ended_together, watch
+from gtsite.sandbox.client import SandboxClient
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -45,15 +46,16 @@ class DemoPlan:
 def run_demo(
     plan: DemoPlan,
     *,
-    prepare: Callable[[], None],
-    provision: Callable[[], None],
+    prepare: Callable[[], object],
+    provision: Callable[[], object],
     ready: Callable[[], None],
     say: Callable[[str], None],
 ) -> None:
     """Start everything, then watch over it until `Stopped`; every child is ended on the way out.
 
     `prepare` runs while the sandbox starts, `provision` when it answers, `ready` when every site
-    does. Raises `DemoFailed`, and `ChildGaveUp` for a child that cannot stay up.
+    does. Sites start when every region has the data, so that none shows half of it. Raises
+    `DemoFailed`, and `ChildGaveUp` for a child that cannot stay up.
     """
     sandbox = _sandbox(plan)
     sites = [_site(plan, region) for region in plan.regions]
@@ -63,9 +65,10 @@ def run_demo(
         sandbox.start()
         prepare()
         _wait_for_port(sandbox, plan.sandbox_port - 1)
+        provision()
+        _wait(sandbox, lambda: _nothing_on_its_way(plan))
         for site in sites:
             site.start()
-        provision()
         for region, site in zip(plan.regions, sites, strict=True):
             _wait_until_ready(site, plan.site_port + plan.regions.index(region))
         ready()
@@ -157,6 +160,11 @@ def _wait_for_port(child: Child, port: int) -> None:
 def _wait_until_ready(child: Child, port: int) -> None:
     """Until the site says that its own region's table answers."""
     _wait(child, lambda: _answers(port, "/healthz/ready", statuses=[200]))
+
+
+def _nothing_on_its_way(plan: DemoPlan) -> bool:
+    client = SandboxClient(f"http://{HOST}:{plan.sandbox_port - 1}", timeout_seconds=10)
+    return client.status().backlog == 0
 
 
 def _wait(child: Child, condition: Callable[[], bool]) -> None:

@@ -5,15 +5,20 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sqlite3
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from gtsite.sandbox.config import DEFAULT_REGIONS, SandboxConfig
-from gtsite.sandbox.control import Control
+from gtsite.sandbox.control import MAX_LAG_MS, Control
 from gtsite.sandbox.engines import EngineMissing
-from gtsite.sandbox.listeners import HOST, Listeners
+from gtsite.sandbox.listeners import HOST, Listeners, PortTaken
+from gtsite.sandbox.processes import EngineFailed
 from gtsite.sandbox.sandbox import AlreadyRunning, Sandbox, only_one
-from gtsite.sandbox.wire import REGION_NAME
+from gtsite.sandbox.wire import REGIONS
+
+MAX_PACE_SECONDS = 600
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,11 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with only_one(config.folder):
             asyncio.run(_run(config))
-    except (AlreadyRunning, EngineMissing) as error:
+    except (AlreadyRunning, EngineMissing, EngineFailed, PortTaken) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except OSError as error:
-        sys.stderr.write(f"The sandbox cannot listen: {error.strerror}.\n")
+    except (OSError, sqlite3.Error) as error:
+        sys.stderr.write(f"The sandbox cannot keep its data in {config.folder}: {error}.\n")
         return 1
     return 0
 
@@ -67,8 +72,13 @@ def _greeting(sandbox: Sandbox) -> str:
     return "\n".join(lines) + "\n"
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}; --help tells more.\n")
+
+
 def _config(arguments: list[str] | None) -> SandboxConfig:
-    parser = argparse.ArgumentParser(prog="python -m gtsite.sandbox", description=__doc__)
+    parser = _Parser(prog="python -m gtsite.sandbox", description=__doc__)
     parser.add_argument("--regions", type=_regions, default=DEFAULT_REGIONS, metavar="A,B,…")
     parser.add_argument("--port", type=int, default=8100, help="the shared endpoint's")
     parser.add_argument("--folder", type=Path, help="where data is kept; without it, in memory")
@@ -78,15 +88,20 @@ def _config(arguments: list[str] | None) -> SandboxConfig:
     parser.add_argument("--pace", type=float, default=0.4, metavar="SECONDS")
     parser.add_argument("--strict", action="store_true")
     told = parser.parse_args(arguments)
-    if not 1024 <= told.port <= 65000 or told.lag < 0 or told.pace < 0:
-        parser.error("the port is 1024 to 65000, lag and pace are not negative")
+    jitter = told.lag // 4 if told.jitter is None else told.jitter
+    if not 1025 <= told.port <= 65000:
+        parser.error("--port is 1025 to 65000")
+    if not 0 <= told.lag <= MAX_LAG_MS or not 0 <= jitter <= MAX_LAG_MS:
+        parser.error(f"--lag and --jitter are 0 to {MAX_LAG_MS} ms")
+    if not 0 <= told.pace <= MAX_PACE_SECONDS:
+        parser.error(f"--pace is 0 to {MAX_PACE_SECONDS} s")
     return SandboxConfig(
         regions=told.regions,
         port=told.port,
         folder=told.folder,
         engine=told.engine,
         lag_ms=told.lag,
-        jitter_ms=told.lag // 4 if told.jitter is None else told.jitter,
+        jitter_ms=jitter,
         pace_seconds=told.pace,
         strict=told.strict,
     )
@@ -96,7 +111,7 @@ def _regions(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names or len(set(names)) != len(names):
         raise argparse.ArgumentTypeError("write region names, each once")
-    if wrong := [name for name in names if not REGION_NAME.match(name)]:
+    if wrong := [name for name in names if name not in REGIONS]:
         raise argparse.ArgumentTypeError(f"{', '.join(wrong)}: no such region")
     return names
 

@@ -4,6 +4,7 @@ It has a port of its own, and wants the header `X-Sandbox-Control: 1`, which no 
 from elsewhere without being asked first.
 """
 
+import re
 from collections.abc import Mapping
 from statistics import quantiles
 from typing import Any
@@ -11,12 +12,19 @@ from typing import Any
 from aiohttp import web
 
 from gtsite.sandbox.faults import FAULTS
-from gtsite.sandbox.listeners import HOST, Listeners
+from gtsite.sandbox.listeners import (
+    HOST,
+    SHUTDOWN_SECONDS,
+    Listeners,
+    PortTaken,
+    listen,
+)
 from gtsite.sandbox.sandbox import Sandbox
 
 HEADER = "X-Sandbox-Control"
 MAX_LAG_MS = 600_000
 MAX_CONFLICTS = 1000
+COUNT = re.compile(r"[0-9]{1,9}")
 
 
 class Refused(Exception):
@@ -38,11 +46,11 @@ class Control:
                 web.post("/lag", self._lag),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
 
     async def start(self) -> None:
         await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, self._sandbox.config.control_port).start()
+        await listen(self._runner, self._sandbox.config.control_port)
 
     async def stop(self) -> None:
         await self._runner.cleanup()
@@ -52,8 +60,8 @@ class Control:
 
     async def _conflicts(self, request: web.Request) -> web.Response:
         text = request.query.get("limit", "50")
-        if not text.isdecimal() or not 1 <= int(text) <= MAX_CONFLICTS:
-            raise Refused(f"limit is {text!r}: write a number from 1 to {MAX_CONFLICTS}.")
+        if not COUNT.fullmatch(text) or not 1 <= int(text) <= MAX_CONFLICTS:
+            raise Refused(f"limit is {text[:20]!r}: write a number from 1 to {MAX_CONFLICTS}.")
         return web.json_response({"conflicts": self._sandbox.ledger.conflicts(int(text))})
 
     async def _fault(self, request: web.Request) -> web.Response:
@@ -65,7 +73,10 @@ class Control:
         region = self._region(body, "region")
         for name in self._sandbox.gateways if region is None else [region]:
             self._sandbox.faults.set(name, fault)
-        await self._listeners.follow_faults()
+        try:
+            await self._listeners.follow_faults()
+        except PortTaken as error:
+            raise Refused(str(error)) from error
         return web.json_response(status(self._sandbox))
 
     async def _lag(self, request: web.Request) -> web.Response:
@@ -83,10 +94,10 @@ class Control:
 
     def _region(self, body: Mapping[str, Any], name: str) -> str | None:
         region = body.get(name)
-        if region is not None and region not in self._sandbox.gateways:
-            known = ", ".join(self._sandbox.gateways)
-            raise Refused(f"{region} is no region of this sandbox: it has {known}.")
-        return region
+        if region is None or (isinstance(region, str) and region in self._sandbox.gateways):
+            return region
+        known = ", ".join(sorted(self._sandbox.gateways))
+        raise Refused(f"{region} is no region of this sandbox: it has {known}.")
 
 
 def status(sandbox: Sandbox) -> dict[str, Any]:
@@ -98,7 +109,7 @@ def status(sandbox: Sandbox) -> dict[str, Any]:
         "engine": sandbox.engine.name,
         "durable": sandbox.engine.durable,
         "endpoint": f"http://{HOST}:{config.port}",
-        "lag_ms": config.lag_ms,
+        "lag_ms": sandbox.replication.lag_ms,
         "regions": [
             {
                 "name": name,
@@ -179,4 +190,6 @@ async def _guard(request: web.Request, handler: Any) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
     except Refused as error:
         return web.json_response({"error": str(error)}, status=422)
+    except web.HTTPException as error:
+        return web.json_response({"error": f"{error.reason}."}, status=error.status)
     return response

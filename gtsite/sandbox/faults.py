@@ -13,7 +13,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
-        self._healed: dict[str, asyncio.Event] = {}
+        self._outages: dict[str, int] = {}
+        self._changed: dict[str, asyncio.Event] = {}
         self._listeners: list[Callable[[str], None]] = []
 
     def on_change(self, listener: Callable[[str], None]) -> None:
@@ -26,17 +27,20 @@ class Faults:
     def away(self, region: str) -> bool:
         return self.of(region) != "none"
 
+    def outages(self, region: str) -> int:
+        """How often the region went away so far: whoever sees it grow was cut off meanwhile."""
+        return self._outages.get(region, 0)
+
     def set(self, region: str, fault: Fault) -> None:
-        if self.of(region) == "blackhole":
-            self._healed.pop(region).set()
+        if self.of(region) == fault:
+            return
         self._faults[region] = fault
-        if fault == "blackhole":
-            self._healed[region] = asyncio.Event()
+        if fault != "none":
+            self._outages[region] = self.outages(region) + 1
+        self._changed.pop(region, asyncio.Event()).set()
         for listener in self._listeners:
             listener(region)
 
-    async def while_blackholed(self, region: str) -> None:
-        """Return when the region is a black hole no more."""
-        healed = self._healed.get(region)
-        if healed is not None:
-            await healed.wait()
+    async def change(self, region: str) -> None:
+        """Return when the region's fault changes."""
+        await self._changed.setdefault(region, asyncio.Event()).wait()

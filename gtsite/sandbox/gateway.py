@@ -5,8 +5,8 @@ version, its stream record and one outbox row per peer before the caller hears o
 """
 
 import asyncio
-import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from gtsite.sandbox.wire import (
     internal_error,
     not_found,
     table_name,
+    to_json,
     validation,
     with_own_arns,
 )
@@ -29,11 +30,19 @@ log = logging.getLogger("sandbox.gateway")
 
 DATA = "DynamoDB_20120810."
 PARTIQL = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
+FROM = re.compile(r"\bFROM\s+\"?([A-Za-z0-9_.-]+)", re.IGNORECASE)
+READS = ("GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", *PARTIQL)
 TRANSACTION = {"Put": "Item", "Update": "Key", "Delete": "Key"}
-
+TOKEN_US = 10 * 60 * 1_000_000
+"""How long a transaction sent again with its token is not done again."""
+PAUSE_SECONDS = 0.05
 
 OLDEST = Version(time=0, region="")
 """The version of an item that was there before the ledger was."""
+
+
+class EngineRefused(Exception):
+    """The engine will not do it: the table is gone, or the key is none of its schema's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +50,7 @@ class Target:
     """One item that a request writes. `always` says that the write counts though nothing changed.
 
     A put or an update renews the item's timestamp even when it writes what is there already; a
-    delete of nothing, or a transaction sent again with its token, does not.
+    delete of nothing does not.
     """
 
     table: str
@@ -71,10 +80,11 @@ class Gateway:
         self._clock = clock
         self._owe = owe
         self._locks = ItemLocks()
+        self._tokens: dict[str, int] = {}
 
     async def handle(self, call: Call) -> Answer:
         """Answer a data-plane call; errors are raised as `ApiError`."""
-        call = self._with_plain_names(call)
+        call = _with_plain_names(call)
         self._refuse_creating(call)
         targets = self._targets(call)
         if targets:
@@ -86,24 +96,53 @@ class Gateway:
             answer = await self.engine.ask(DATA + call.operation, call.raw)
         except EngineGone as error:
             raise internal_error() from error
+        if call.operation in READS:
+            return answer
         return Answer(status=answer.status, raw=with_own_arns(self.region, answer.raw))
 
     async def _write(self, call: Call, targets: Sequence[Target]) -> Answer:
         async with self._locks.all_of(target.lock for target in targets):
-            before = await self._images_or_error(targets)
-            wanted = [
-                (target.table, target.item_key, target.key, image)
-                for target, image in zip(targets, before, strict=True)
-            ]
-            intents = self._ledger.open_intents(self.region, wanted)
             try:
-                answer = await self.engine.ask(DATA + call.operation, call.raw)
-                after = before if 400 <= answer.status < 500 else await self._images(targets)
+                before = await self._images(targets)
             except EngineGone as error:
-                await self._settle_when_back(intents)
                 raise internal_error() from error
-            self._commit(targets, intents, after, answered=_wholly_done(call, answer))
+            except EngineRefused:
+                return await self._read(call)
+            return await self._write_over(before, call, targets)
+
+    async def _write_over(
+        self, before: Sequence[Image | None], call: Call, targets: Sequence[Target]
+    ) -> Answer:
+        """Write items whose locks are held and whose images are known."""
+        wanted = [
+            (target.table, target.item_key, target.key, image)
+            for target, image in zip(targets, before, strict=True)
+        ]
+        intents = self._ledger.open_intents(self.region, wanted)
+        try:
+            answer = await self.engine.ask(DATA + call.operation, call.raw)
+            after = before if 400 <= answer.status < 500 else await self._images(targets)
+        except EngineGone as error:
+            await self._settle_when_back(intents)
+            raise internal_error() from error
+        except EngineRefused:
+            self._ledger.close_intents(intents)
+            return answer
+        done = _wholly_done(call, answer) and not self._sent_again(call)
+        self._commit(targets, intents, after, answered=done)
         return answer
+
+    def _sent_again(self, call: Call) -> bool:
+        """Whether this transaction was done before with the same token; its token is kept."""
+        token = call.body.get("ClientRequestToken")
+        if call.operation != "TransactWriteItems" or not isinstance(token, str):
+            return False
+        now = self._clock.read()
+        while self._tokens and next(iter(self._tokens.values())) < now - TOKEN_US:
+            del self._tokens[next(iter(self._tokens))]
+        known = token in self._tokens
+        self._tokens.setdefault(token, now)
+        return known
 
     def _commit(
         self,
@@ -134,16 +173,18 @@ class Gateway:
         self._owe(change)
 
     def _keep(self, change: Change) -> None:
-        """Version and stream record of a change, local or replicated."""
-        self._ledger.save_version(change)
+        """Version and stream record of a change, unless its table was deleted meanwhile."""
         replica = self._ledger.replica(self.region, change.table)
-        if replica and replica.stream_label:
+        if replica is None:
+            return
+        self._ledger.save_version(change)
+        if replica.stream_label:
             self._ledger.record(change, replica.stream_label, now=self._clock.read())
 
     # Replication
 
     async def apply(self, delivery: Delivery) -> bool:
-        """Apply a peer's image if it is newer than ours; False if the engine is away for now.
+        """Apply a peer's image if it is newer than ours; False if it has to be tried again.
 
         Whatever comes of it, the row leaves the outbox with the commit; a conflict is reported.
         """
@@ -151,14 +192,27 @@ class Gateway:
             current = self._ledger.version(self.region, delivery.table, delivery.item_key)
             try:
                 before = await self._image(delivery.table, delivery.key)
-                if not delivery.version.newer_than(current):
-                    self._drop(delivery, current, before)
-                    return True
-                wanted = [(delivery.table, delivery.item_key, delivery.key, before)]
-                (intent,) = self._ledger.open_intents(self.region, wanted, delivery.id)
-                await self._store(delivery)
-            except EngineGone:
+            except (EngineGone, EngineRefused):
                 return False
+            if not delivery.version.newer_than(current):
+                log.info("DROP %s %s %s", self.region, delivery, current)
+                self._drop(delivery, current, before)
+                return True
+            wanted = [(delivery.table, delivery.item_key, delivery.key, before)]
+            (intent,) = self._ledger.open_intents(self.region, wanted, delivery.id)
+            return await self._apply_over(current, delivery, intent)
+
+    async def _apply_over(
+        self, current: Version | None, delivery: Delivery, intent: Intent
+    ) -> bool:
+        try:
+            await self._store(delivery)
+        except EngineGone:
+            await self._settle_when_back([intent])
+        except EngineRefused:
+            self._ledger.close_intents([intent])
+            return False
+        else:
             self._commit_delivery(delivery, intent, current)
         return True
 
@@ -168,18 +222,16 @@ class Gateway:
             operation, what = "DeleteItem", {"Key": delivery.key}
         else:
             operation, what = "PutItem", {"Item": dict(delivery.image)}
-        answer = await self.engine.ask(
-            DATA + operation, _raw({"TableName": delivery.table, **what})
-        )
+        raw = to_json({"TableName": delivery.table, **what})
+        answer = await self.engine.ask(DATA + operation, raw)
+        if answer.status >= 500:
+            raise EngineGone(self.region)
         if not answer.ok:
             log.error("%s refused a replicated write: %s", self.region, answer.raw.decode())
-            raise EngineGone(self.region)
+            raise EngineRefused(self.region)
 
     def _commit_delivery(self, delivery: Delivery, intent: Intent, current: Version | None) -> None:
-        in_conflict = delivery.version.in_conflict_with(current)
-        version = delivery.version
-        if current is not None and in_conflict:
-            version = version.having_seen(current)
+        version = delivery.version.having_seen(current) if current else delivery.version
         with self._ledger.together():
             self._keep(
                 Change(
@@ -192,7 +244,7 @@ class Gateway:
                     version=version,
                 )
             )
-            if current is not None and in_conflict:
+            if current and delivery.version.in_conflict_with(current):
                 self._report(delivery, delivery.version, delivery.image, current, intent.before)
             self._ledger.close_intents([intent])
             self._ledger.delivered(delivery)
@@ -200,7 +252,7 @@ class Gateway:
     def _drop(self, delivery: Delivery, current: Version | None, image: Image | None) -> None:
         """The peer's image is older than ours, or the very same write once more."""
         with self._ledger.together():
-            if current is not None and delivery.version.in_conflict_with(current):
+            if current and delivery.version.in_conflict_with(current):
                 self._ledger.save_version(
                     Change(
                         region=self.region,
@@ -261,7 +313,7 @@ class Gateway:
         """Commit what the engine did, and forget what it did not, of writes a crash cut short."""
         for intent in intents:
             async with self._locks.all_of([f"{intent.table}/{intent.item_key}"]):
-                await self._settle_one(intent)
+                await self._settle_when_back([intent])
 
     async def _settle_when_back(self, intents: Sequence[Intent]) -> None:
         """The locks are held: nothing else may write these items before they are settled."""
@@ -271,11 +323,16 @@ class Gateway:
                 try:
                     await self._settle_one(intent)
                 except EngineGone:
+                    await asyncio.sleep(PAUSE_SECONDS)
                     continue
+                except EngineRefused:
+                    self._ledger.close_intents([intent])
                 break
 
     async def _settle_one(self, intent: Intent) -> None:
+        log.info("SETTLE %s %s", self.region, intent)
         if intent.delivery is not None:
+            log.info("DELIVERY %s", self._ledger.delivery(intent.delivery or 0))
             await self._settle_delivery(intent)
             return
         now = await self._image(intent.table, intent.key)
@@ -296,22 +353,18 @@ class Gateway:
 
     # Images
 
-    async def _images_or_error(self, targets: Sequence[Target]) -> list[Image | None]:
-        try:
-            return await self._images(targets)
-        except EngineGone as error:
-            raise internal_error() from error
-
     async def _images(self, targets: Sequence[Target]) -> list[Image | None]:
         wanted = (self._image(target.table, target.key) for target in targets)
         return list(await asyncio.gather(*wanted))
 
     async def _image(self, table: str, key: Mapping[str, Any]) -> Image | None:
-        raw = _raw({"TableName": table, "Key": dict(key), "ConsistentRead": True})
+        raw = to_json({"TableName": table, "Key": dict(key), "ConsistentRead": True})
         answer = await self.engine.ask(DATA + "GetItem", raw)
         if answer.status >= 500:
             raise EngineGone(self.region)
-        image: Image | None = answer.json().get("Item") if answer.ok else None
+        if not answer.ok:
+            raise EngineRefused(self.region)
+        image: Image | None = answer.json().get("Item")
         return image
 
     # What a request is about
@@ -335,7 +388,7 @@ class Gateway:
             return None
         replica = self._ledger.replica(self.region, table_name(table))
         if replica is None:
-            return None
+            raise not_found("Requested resource not found")
         name = item_key(image, replica.key_names)
         if name is None:
             return None
@@ -352,31 +405,27 @@ class Gateway:
 
     def _refuse_creating(self, call: Call) -> None:
         """A replica that is still being created answers DescribeTable only."""
-        for table in _tables(call):
-            replica = self._ledger.replica(self.region, table)
+        for name in _names(call):
+            replica = self._ledger.replica(self.region, table_name(name))
             if replica and replica.source and replica.status == "CREATING":
                 raise not_found("Requested resource not found")
 
-    def _with_plain_names(self, call: Call) -> Call:
-        """Engines know tables by name only; AWS takes their ARN as well."""
-        if b"arn:aws:dynamodb:" not in call.raw:
-            return call
-        body = dict(call.body)
-        if isinstance(body.get("TableName"), str):
-            body["TableName"] = table_name(body["TableName"])
-        if isinstance(body.get("RequestItems"), dict):
-            body["RequestItems"] = {
-                table_name(name): items for name, items in body["RequestItems"].items()
-            }
-        if isinstance(body.get("TransactItems"), list):
-            body["TransactItems"] = [_plain_part(part) for part in body["TransactItems"]]
-        return Call(
-            region=call.region,
-            service=call.service,
-            operation=call.operation,
-            body=body,
-            raw=_raw(body),
-        )
+
+def _with_plain_names(call: Call) -> Call:
+    """Engines know tables by name only; AWS takes their ARN as well."""
+    if not any(name.startswith("arn:") for name in _names(call)):
+        return call
+    body = dict(call.body)
+    if isinstance(body.get("TableName"), str):
+        body["TableName"] = table_name(body["TableName"])
+    if isinstance(body.get("RequestItems"), dict):
+        plain = {table_name(name): items for name, items in body["RequestItems"].items()}
+        if len(plain) < len(body["RequestItems"]):
+            raise validation("RequestItems names a table twice, by its name and by its ARN")
+        body["RequestItems"] = plain
+    if isinstance(body.get("TransactItems"), list):
+        body["TransactItems"] = [_plain_part(part) for part in body["TransactItems"]]
+    return Call(region=call.region, service=call.service, operation=call.operation, body=body)
 
 
 def _wholly_done(call: Call, answer: Answer) -> bool:
@@ -404,25 +453,27 @@ def _writes(call: Call) -> list[tuple[Any, Any, bool]]:
 
 def _batch(table: str, requests: Any) -> Iterable[tuple[Any, Any, bool]]:
     for request in _list(requests):
-        wanted = request if isinstance(request, dict) else {}
-        if "PutRequest" in wanted:
-            yield table, _inside(wanted["PutRequest"], "Item"), True
-        else:
-            yield table, _inside(wanted.get("DeleteRequest"), "Key"), False
+        for name, what in _pairs(request):
+            always = name == "PutRequest"
+            yield table, _inside(what, "Item" if always else "Key"), always
 
 
 def _transact(part: Any) -> Iterable[tuple[Any, Any, bool]]:
     for name, action in _pairs(part):
         if name in TRANSACTION:
-            yield _inside(action, "TableName"), _inside(action, TRANSACTION[name]), False
+            yield _inside(action, "TableName"), _inside(action, TRANSACTION[name]), name != "Delete"
 
 
-def _tables(call: Call) -> set[str]:
+def _names(call: Call) -> list[str]:
+    """The tables of a request, by name or ARN as it has them."""
     body = call.body
-    names = {name for name, _ in _pairs(body.get("RequestItems"))}
+    names = [body.get("TableName"), body.get("ResourceArn")]
+    names += [name for name, _ in _pairs(body.get("RequestItems"))]
     for part in _list(body.get("TransactItems")):
-        names |= {_inside(action, "TableName") for _, action in _pairs(part)}
-    return {table_name(name) for name in {*names, call.table} if isinstance(name, str)}
+        names += [_inside(action, "TableName") for _, action in _pairs(part)]
+    for text in _statements(body) if call.operation in PARTIQL else []:
+        names += FROM.findall(text)
+    return [name for name in names if isinstance(name, str)]
 
 
 def _statements(body: Mapping[str, Any]) -> list[str]:
@@ -449,7 +500,3 @@ def _list(value: Any) -> list[Any]:
 
 def _inside(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
-
-
-def _raw(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()

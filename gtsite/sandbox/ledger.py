@@ -133,7 +133,10 @@ class Conflict:
 
 
 class Ledger:
-    """Every method is one transaction; `together()` makes several into one."""
+    """Every method is one transaction; `together()` makes several into one.
+
+    Nothing is awaited inside `together()`: another task's writes would become part of it.
+    """
 
     def __init__(self, file: Path | None) -> None:
         self._db = sqlite3.connect(file or ":memory:", isolation_level=None)
@@ -156,10 +159,11 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     # Replicas
 
@@ -251,6 +255,14 @@ class Ledger:
                 json.dumps(version.seen),
                 change.after is None,
             ),
+        )
+
+    def copy_tombstones(self, table: str, source: str, target: str) -> None:
+        """Let a new replica know the deletes its source knows, or a late put would undo them."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO versions SELECT ?, table_name, item_key, time, origin, seen, "
+            "deleted FROM versions WHERE region = ? AND table_name = ? AND deleted",
+            (target, source, table),
         )
 
     def open_intents(
@@ -442,7 +454,7 @@ class Ledger:
         ]
 
     def stream_end(self, region: str, table: str, label: str) -> int:
-        """The position behind the newest record of any stream: where LATEST starts."""
+        """The position behind the stream's newest record: where LATEST starts."""
         row = self._db.execute(
             "SELECT coalesce(max(id), 0) FROM stream_records "
             "WHERE region = ? AND table_name = ? AND label = ?",

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import os
+import sqlite3
+from typing import Any, NoReturn
 
 from aiohttp import web
 
@@ -10,7 +13,6 @@ from gtsite.sandbox.others import OtherServices
 from gtsite.sandbox.sandbox import Sandbox
 from gtsite.sandbox.wire import (
     CORAL,
-    REGION_NAME,
     Answer,
     ApiError,
     credential_scope,
@@ -22,6 +24,27 @@ from gtsite.sandbox.wire import (
 log = logging.getLogger("sandbox.endpoint")
 
 HOST = "127.0.0.1"
+LARGEST_REQUEST = 17 * 1024 * 1024
+"""Bytes: a BatchWriteItem may have 16 MB."""
+SHUTDOWN_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+
+
+class PortTaken(Exception):
+    """The sandbox cannot listen where it was told to."""
+
+
+async def listen(runner: web.BaseRunner, port: int) -> web.TCPSite:
+    """Listen on a loopback port; `PortTaken` says in one sentence why not."""
+    site = web.TCPSite(runner, HOST, port, reuse_address=True)
+    try:
+        await site.start()
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise PortTaken(
+            f"The sandbox cannot listen on port {port} ({why}): choose another one with --port."
+        ) from error
+    return site
 
 
 class Listener:
@@ -33,9 +56,10 @@ class Listener:
         self.region = region
         self.port = port
         self._sandbox = sandbox
+        self._faults = sandbox.faults
         self._others = others
-        self._server = web.Server(self._answer, access_log=None)
-        self._runner = web.ServerRunner(self._server)
+        self._server = web.Server(self._answer, request_factory=_request, access_log=None)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=SHUTDOWN_SECONDS)
         self._site: web.TCPSite | None = None
         self._changes = asyncio.Lock()
 
@@ -43,7 +67,7 @@ class Listener:
         await self._runner.setup()
         await self._listen()
         if self.region:
-            self._sandbox.faults.on_change(self._fault_changed)
+            self._faults.on_change(self._fault_changed)
 
     async def stop(self) -> None:
         self.hang_up()
@@ -56,9 +80,9 @@ class Listener:
                 connection.transport.abort()
 
     async def follow_fault(self) -> None:
-        """Listen, or refuse, as the region's fault says."""
+        """Listen, or refuse, as the region's fault says; `PortTaken` if somebody else does."""
         async with self._changes:
-            refused = self.region and self._sandbox.faults.of(self.region) == "refuse"
+            refused = self.region and self._faults.of(self.region) == "refuse"
             if refused and self._site:
                 await self._site.stop()
                 self._site = None
@@ -67,61 +91,67 @@ class Listener:
                 await self._listen()
 
     def _fault_changed(self, region: str) -> None:
-        if region == self.region and self._sandbox.faults.of(region) == "none":
+        if region == self.region and not self._faults.away(region):
             self.hang_up()
 
     async def _listen(self) -> None:
-        self._site = web.TCPSite(self._runner, HOST, self.port, reuse_address=True)
-        await self._site.start()
+        self._site = await listen(self._runner, self.port)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method == "GET" and request.path == "/":
-            return web.Response(text=f"healthy: dynamodb.{self.region or 'sandbox'}.localhost\n")
-        try:
-            region, service = self._scope(request)
-        except ApiError as error:
-            return _response(refusal(error))
-        if not service.startswith("dynamodb"):
-            return await self._others.forward(request)
-        return await self._dynamodb(request, region)
+        """Answer, unless the region is away when the request comes or goes away meanwhile."""
+        region = self.region or _region_asked(request)
+        outages = self._faults.outages(region)
+        if self._faults.away(region):
+            await self._cut_off(request, region)
+        answered = await self._respond(request)
+        if self._faults.outages(region) > outages:
+            await self._cut_off(request, region)
+        return answered
 
-    def _scope(self, request: web.BaseRequest) -> tuple[str, str]:
-        region, service = credential_scope(request.headers.get("Authorization"))
-        wrong = not REGION_NAME.match(region) or (self.region and region != self.region)
-        if wrong and service.startswith("dynamodb"):
-            raise ApiError(
-                400,
-                f"{CORAL}#InvalidSignatureException",
-                f"Credential should be scoped to a valid region, not '{region}'. ",
-            )
-        return region, service
-
-    async def _dynamodb(self, request: web.BaseRequest, region: str) -> web.StreamResponse:
-        await self._fail_as_told(request, region)
-        answered = await self._call(request, region)
-        await self._fail_as_told(request, region)
-        return _response(answered)
-
-    async def _call(self, request: web.BaseRequest, region: str) -> Answer:
-        try:
-            raw = await request.read()
-            call = parse_call(region, request.headers.get("X-Amz-Target"), raw)
-            return await self._sandbox.handle(call)
-        except ApiError as error:
-            return refusal(error)
-        except (KeyError, ValueError, TypeError):
-            log.exception("%s in %s failed", request.headers.get("X-Amz-Target"), region)
-            return refusal(internal_error())
-
-    async def _fail_as_told(self, request: web.BaseRequest, region: str) -> None:
-        """Never answer from a black hole, nor from a region that refuses."""
-        faults = self._sandbox.faults
-        if not faults.away(region):
-            return
-        await faults.while_blackholed(region)
+    async def _cut_off(self, request: web.BaseRequest, region: str) -> NoReturn:
+        """Break the connection; out of a black hole, only when it ends or the caller gives up."""
+        while self._faults.of(region) == "blackhole" and request.transport is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._faults.change(region)
         if request.transport is not None:
             request.transport.abort()
         raise asyncio.CancelledError
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method == "GET" and request.path == "/":
+            return web.Response(text=f"healthy: dynamodb.{self.region or 'sandbox'}.localhost\n")
+        try:
+            region, service = credential_scope(request.headers.get("Authorization"))
+            if not service.startswith("dynamodb"):
+                return await self._others.forward(request)
+            self._check_region(region)
+            return _response(await self._call(request, region))
+        except ApiError as error:
+            return _response(refusal(error))
+
+    def _check_region(self, region: str) -> None:
+        if self.region and region != self.region:
+            wanted = f"'{self.region}'"
+        elif not self._sandbox.knows(region):
+            wanted = "a valid region"
+        else:
+            return
+        raise ApiError(
+            400,
+            f"{CORAL}#InvalidSignatureException",
+            f"Credential should be scoped to {wanted}, not '{region}'. ",
+        )
+
+    async def _call(self, request: web.BaseRequest, region: str) -> Answer:
+        """Answer a DynamoDB call; what nobody foresaw is DynamoDB's own 500, and is logged."""
+        raw = await request.read()
+        call = parse_call(region, request.headers.get("X-Amz-Target"), raw)
+        try:
+            return await self._sandbox.handle(call)
+        except (LookupError, ValueError, TypeError, RecursionError, sqlite3.Error):
+            log.exception("%s in %s failed", call.operation, region)
+            return refusal(internal_error())
 
 
 class Listeners:
@@ -140,16 +170,44 @@ class Listeners:
             await listener.start()
 
     async def follow_faults(self) -> None:
-        """Make sockets what the faults say; returns when they are."""
-        for listener in self._all:
-            await listener.follow_fault()
+        """Make sockets what the faults say; returns when they are.
+
+        `PortTaken`, after all the others have followed, if one of them cannot listen again.
+        """
+        followed = [listener.follow_fault() for listener in self._all]
+        problems = await asyncio.gather(*followed, return_exceptions=True)
+        for problem in problems:
+            if problem is not None:
+                raise problem
 
     async def stop(self) -> None:
-        with contextlib.suppress(OSError):
-            await self._others.stop()
-        for listener in self._all:
-            await listener.stop()
+        """Hang up on everybody, and let writes that are under way come to their end."""
+        await asyncio.gather(*(listener.stop() for listener in self._all))
+        await self._others.stop()
 
 
 def _response(answered: Answer) -> web.Response:
     return web.Response(body=answered.raw, status=answered.status, headers=answered.headers())
+
+
+def _region_asked(request: web.BaseRequest) -> str:
+    """The region of a DynamoDB call by its signature; '' for anything else."""
+    try:
+        region, service = credential_scope(request.headers.get("Authorization"))
+    except ApiError:
+        return ""
+    return region if service.startswith("dynamodb") else ""
+
+
+def _request(*parts: Any) -> web.BaseRequest:
+    """aiohttp's own kind of request, but as large as DynamoDB's may be."""
+    message, payload, protocol, writer, task = parts
+    return web.BaseRequest(
+        message,
+        payload,
+        protocol,
+        writer,
+        task,
+        asyncio.get_running_loop(),
+        client_max_size=LARGEST_REQUEST,
+    )

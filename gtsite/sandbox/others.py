@@ -2,15 +2,18 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 
 import aiohttp
 from aiohttp import web
 
 from gtsite.sandbox.engines import Engine
-from gtsite.sandbox.processes import EngineProcess
+from gtsite.sandbox.processes import EngineFailed, EngineProcess
+from gtsite.sandbox.wire import ApiError
 
 MOTO = Engine(name="moto", durable=False, program=(sys.executable, "-m", "moto.server"))
-DROPPED = ("host", "content-length", "transfer-encoding", "connection")
+OURS = ("host", "date", "server", "content-length", "content-encoding", "transfer-encoding")
+HOP = ("connection", "keep-alive", "te", "trailer", "upgrade")
 
 
 class OtherServices:
@@ -22,23 +25,22 @@ class OtherServices:
         self._session: aiohttp.ClientSession | None = None
 
     async def forward(self, request: web.BaseRequest) -> web.Response:
-        process = await self._started()
-        session = self._session or aiohttp.ClientSession()
-        headers = {
-            name: value for name, value in request.headers.items() if name.lower() not in DROPPED
-        }
-        async with session.request(
-            request.method,
-            process.url + request.path_qs.lstrip("/"),
-            data=await request.read(),
-            headers=headers,
-        ) as response:
-            kept = {
-                name: value
-                for name, value in response.headers.items()
-                if name.lower().startswith("x-amz") or name.lower() == "content-type"
-            }
-            return web.Response(body=await response.read(), status=response.status, headers=kept)
+        body = await request.read()
+        process, session = await self._started()
+        try:
+            async with session.request(
+                request.method,
+                process.url + request.path_qs.lstrip("/"),
+                data=body,
+                headers=_passed_on(request.headers),
+            ) as response:
+                return web.Response(
+                    body=await response.read(),
+                    status=response.status,
+                    headers=_passed_on(response.headers),
+                )
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(503, "ServiceUnavailable", "moto does not answer") from error
 
     async def stop(self) -> None:
         if self._session:
@@ -46,11 +48,21 @@ class OtherServices:
         if self._process:
             await self._process.stop()
 
-    async def _started(self) -> EngineProcess:
+    async def _started(self) -> tuple[EngineProcess, aiohttp.ClientSession]:
         async with self._starting:
             if self._process is None:
-                process = EngineProcess("other services", MOTO, None)
-                await process.start()
-                self._process = process
-                self._session = aiohttp.ClientSession()
-            return self._process
+                self._process = EngineProcess("other services", MOTO, None)
+            if self._session is None:
+                try:
+                    await self._process.start()
+                except EngineFailed as error:
+                    raise ApiError(503, "ServiceUnavailable", str(error)) from error
+                self._session = aiohttp.ClientSession(auto_decompress=True)
+        await self._process.ready()
+        return self._process, self._session
+
+
+def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers that are still true when both bodies are sent plain and whole."""
+    dropped = (*OURS, *HOP)
+    return {name: value for name, value in headers.items() if name.lower() not in dropped}

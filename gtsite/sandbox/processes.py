@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -22,19 +25,38 @@ ENGINE_HEADERS = {
     "X-Amz-Date": "20260101T000000Z",
 }
 START_SECONDS = 30.0
+STOP_SECONDS = 5.0
 PAUSE_SECONDS = 0.05
+RETRY_SECONDS = 1.0
+STARTS = 3
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1
 
 
 class EngineGone(Exception):
     """The engine did not answer: what it was asked may or may not have been done."""
 
 
-class EngineProcess:
-    """The engine of one region, reached at a private port of its own on 127.0.0.1."""
+class EngineFailed(Exception):
+    """The engine's program does not start."""
 
-    def __init__(self, region: str, engine: Engine, folder: Path | None) -> None:
+
+class EngineProcess:
+    """The engine of one region, reached at a private port of its own on 127.0.0.1.
+
+    `forgotten` is called after a restart of an engine that keeps its items in memory only.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        engine: Engine,
+        folder: Path | None,
+        forgotten: Callable[[], None] | None = None,
+    ) -> None:
         self.region = region
         self._engine = engine
+        self._forgotten = forgotten
         self._file = folder / f"{region}.db" if folder else None
         self._pid_file = folder / f"{region}.pid" if folder else None
         self._port = 0
@@ -61,7 +83,7 @@ class EngineProcess:
 
     async def start(self) -> None:
         """Start, and keep alive until `stop`; an orphan of a killed sandbox is ended first."""
-        self._end_orphan()
+        await self._end_orphan()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
         )
@@ -73,9 +95,8 @@ class EngineProcess:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
-        if self._process and self._process.returncode is None:
-            self._process.terminate()
-            await self._process.wait()
+        self._ready.clear()
+        await self._end()
         if self._session:
             await self._session.close()
         if self._pid_file:
@@ -87,7 +108,12 @@ class EngineProcess:
 
     async def ask(self, target: str, raw: bytes) -> Answer:
         """One API call, such as `DynamoDB_20120810.GetItem`; `EngineGone` if nothing came back."""
-        if self._session is None or not self.running:
+        if not self.running:
+            raise EngineGone(self.region)
+        return await self._post(target, raw)
+
+    async def _post(self, target: str, raw: bytes) -> Answer:
+        if self._session is None:
             raise EngineGone(self.region)
         headers = self._headers | {"X-Amz-Target": target}
         try:
@@ -97,40 +123,64 @@ class EngineProcess:
             raise EngineGone(self.region) from error
 
     async def _spawn(self) -> None:
-        self._port = _free_port()
-        command = self._engine.command(port=self._port, file=self._file)
-        self._process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        if self._pid_file:
-            self._pid_file.write_text(str(self._process.pid))
-        await self._wait_for_port()
-        self._ready.set()
+        """Start the program on a free port, and on another one if somebody was quicker there."""
+        for _ in range(STARTS):
+            self._port = _free_port()
+            self._process = await asyncio.create_subprocess_exec(
+                *self._engine.command(port=self._port, file=self._file),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_die_with_parent if LIBC else None,
+            )
+            if self._pid_file:
+                self._pid_file.write_text(str(self._process.pid))
+            if await self._answers(self._process):
+                self._ready.set()
+                return
+            await self._end()
+        raise EngineFailed(f"{self._engine.name} does not start for {self.region}.")
 
-    async def _wait_for_port(self) -> None:
-        async with asyncio.timeout(START_SECONDS):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self._port)
-                except OSError:
-                    await asyncio.sleep(PAUSE_SECONDS)
-                else:
-                    writer.close()
-                    return
+    async def _answers(self, process: asyncio.subprocess.Process) -> bool:
+        """Wait for a first answer; False if the program ended, or was silent for too long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                while process.returncode is None:
+                    try:
+                        await self._post("DynamoDB_20120810.ListTables", b"{}")
+                    except EngineGone:
+                        await asyncio.sleep(PAUSE_SECONDS)
+                    else:
+                        return True
+        return False
 
     async def _keep_alive(self) -> None:
         while self._process:
             code = await self._process.wait()
             self._ready.clear()
             log.warning("The engine of %s ended (%s); starting it again.", self.region, code)
-            await asyncio.sleep(PAUSE_SECONDS)
-            await self._spawn()
+            try:
+                await self._spawn()
+            except EngineFailed as error:
+                log.warning("%s Trying again.", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if self._forgotten and self._file is None:
+                self._forgotten()
 
-    def _end_orphan(self) -> None:
+    async def _end(self) -> None:
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _end_orphan(self) -> None:
         """End the engine that a killed sandbox left on this file; nothing else has that command."""
         if not self._pid_file or not self._pid_file.exists():
             return
@@ -138,6 +188,8 @@ class EngineProcess:
         if text.isdecimal() and str(self._file) in _command_of(int(text)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(text), signal.SIGKILL)
+            while str(self._file) in _command_of(int(text)):  # noqa: ASYNC110
+                await asyncio.sleep(PAUSE_SECONDS)
         self._pid_file.unlink()
 
 
@@ -148,9 +200,21 @@ def _free_port() -> int:
         return port
 
 
+def _die_with_parent() -> None:
+    """Runs in the child: Linux ends it when this process is killed. Elsewhere pid files help."""
+    if LIBC:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _command_of(pid: int) -> str:
-    """The command line of a process, '' where there is none (or no `ps`, as on Windows)."""
-    if sys.platform == "win32":
+    """The command line of a process, '' where there is none or nobody can tell."""
+    place = Path(f"/proc/{pid}/cmdline")
+    if place.parent.parent.joinpath("self").exists():
+        try:
+            return place.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    if not shutil.which("ps"):
         return ""
     done = subprocess.run(
         ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False

@@ -1,6 +1,7 @@
 """How images travel: one worker per ordered pair of regions, each with a lag of its own."""
 
 import asyncio
+import itertools
 import logging
 import random
 from collections import deque
@@ -60,13 +61,20 @@ class Replication:
         self._workers: dict[tuple[str, str], asyncio.Task[None]] = {}
         faults.on_change(self._wake_region)
 
+    @property
+    def lag_ms(self) -> int:
+        """The lag of a way that nobody has set one for."""
+        return self._lag_ms
+
     def start(self) -> None:
         """Go on with what an earlier run still owes."""
+        self._pair_all()
         for source, target in self._ledger.pairs():
             self.pair(source, target)
 
     async def stop(self) -> None:
         for worker in self._workers.values():
+            worker.remove_done_callback(_worker_ended)
             worker.cancel()
         await asyncio.gather(*self._workers.values(), return_exceptions=True)
 
@@ -80,6 +88,7 @@ class Replication:
             self._workers[way] = asyncio.create_task(
                 self._deliver_forever(self._pairs[way]), name=f"{source} → {target}"
             )
+            self._workers[way].add_done_callback(_worker_ended)
         return self._pairs[way]
 
     def pairs(self) -> list[Pair]:
@@ -106,11 +115,17 @@ class Replication:
         """The lag of one way, of all from or to a region, or of all; what waits is hastened."""
         if source is None and target is None:
             self._lag_ms, self._jitter_ms = lag_ms, jitter_ms
+        self._pair_all()
         for pair in self._pairs.values():
             if source in (None, pair.source) and target in (None, pair.target):
                 pair.lag_ms, pair.jitter_ms = lag_ms, jitter_ms
                 self._ledger.hasten(pair.source, pair.target, lag_ms * 1000)
                 pair.wake.set()
+
+    def _pair_all(self) -> None:
+        """Make every way between the regions there are, so that each can be given its lag."""
+        for source, target in itertools.permutations(self._gateways, 2):
+            self.pair(source, target)
 
     def _wake_region(self, region: str) -> None:
         for pair in self._pairs.values():
@@ -151,3 +166,8 @@ class Replication:
         if applied and lagged:
             pair.latencies_ms.append((self._clock.read() - delivery.written_at) / 1000)
         return applied
+
+
+def _worker_ended(worker: asyncio.Task[None]) -> None:
+    if not worker.cancelled() and (error := worker.exception()):
+        log.error("Replication %s stopped: %s", worker.get_name(), error, exc_info=error)

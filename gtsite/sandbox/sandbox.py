@@ -12,12 +12,12 @@ from gtsite.sandbox.engines import find_engine
 from gtsite.sandbox.faults import Faults
 from gtsite.sandbox.gateway import Gateway
 from gtsite.sandbox.ledger import Ledger
-from gtsite.sandbox.processes import EngineProcess
+from gtsite.sandbox.processes import EngineFailed, EngineProcess
 from gtsite.sandbox.replication import Replication
 from gtsite.sandbox.streams import Streams
 from gtsite.sandbox.tables import Tables
 from gtsite.sandbox.versions import Clock
-from gtsite.sandbox.wire import Answer, Call
+from gtsite.sandbox.wire import REGIONS, Answer, Call, internal_error
 
 log = logging.getLogger("sandbox")
 
@@ -43,6 +43,7 @@ class Sandbox:
         self.clock = Clock()
         self.faults = Faults()
         self.gateways: dict[str, Gateway] = {}
+        self._engines: list[EngineProcess] = []
         self._starting: dict[str, asyncio.Task[Gateway]] = {}
         self._trimming: asyncio.Task[None] | None = None
         self.replication = Replication(
@@ -65,14 +66,15 @@ class Sandbox:
     async def start(self) -> None:
         """Start every engine, settle what a crash cut short, go on replicating."""
         if not self.engine.durable:
-            log.warning("dynoxide is not installed: moto keeps items in memory only.")
-        known = {replica.region for replica in self.ledger.replicas()}
-        await asyncio.gather(*(self.gateway(name) for name in {*self.config.regions, *known}))
+            log.warning("%s keeps items in memory only.", self.engine.name)
+        known = (replica.region for replica in self.ledger.replicas())
+        regions = list(dict.fromkeys((*self.config.regions, *known)))
+        await asyncio.gather(*(self.gateway(name) for name in regions))
         for region, gateway in self.gateways.items():
             await gateway.settle(
                 [intent for intent in self.ledger.intents() if intent.region == region]
             )
-        await self.tables.start()
+        await self.tables.start(regions)
         self.replication.start()
         self._trimming = asyncio.create_task(self._trim_forever())
 
@@ -81,11 +83,22 @@ class Sandbox:
             self._trimming.cancel()
         await self.tables.stop()
         await self.replication.stop()
-        await asyncio.gather(*(gateway.engine.stop() for gateway in self.gateways.values()))
+        await asyncio.gather(*self._starting.values(), return_exceptions=True)
+        await asyncio.gather(*(engine.stop() for engine in self._engines))
         self.ledger.close()
+
+    def knows(self, region: str) -> bool:
+        """Whether there is such a region; it need not have been spoken of before."""
+        return region in REGIONS
 
     async def handle(self, call: Call) -> Answer:
         """Answer one API call; errors are raised as `ApiError`."""
+        try:
+            return await self._handle(call)
+        except EngineFailed as error:
+            raise internal_error() from error
+
+    async def _handle(self, call: Call) -> Answer:
         if call.service == "DynamoDBStreams_20120810":
             return self.streams.handle(call)
         answered = await self.tables.handle(call)
@@ -101,8 +114,15 @@ class Sandbox:
         return await asyncio.shield(self._starting[region])
 
     async def _start_region(self, region: str) -> Gateway:
-        engine = EngineProcess(region, self.engine, self._engine_folder)
-        await engine.start()
+        engine = EngineProcess(
+            region, self.engine, self._engine_folder, lambda: self.tables.lost(region)
+        )
+        self._engines.append(engine)
+        try:
+            await engine.start()
+        except EngineFailed:
+            del self._starting[region]
+            raise
         gateway = Gateway(region, engine, self.ledger, self.clock, self.replication.owe)
         self.gateways[region] = gateway
         return gateway

@@ -20,6 +20,7 @@ from gtsite.sandbox.wire import (
 
 RECORD_LIMIT = 1000
 TABLE_LIMIT = 100
+LAST_POSITION = 2**62
 IMAGES = {
     "NEW_AND_OLD_IMAGES": ("after", "before"),
     "NEW_IMAGE": ("after",),
@@ -157,7 +158,7 @@ def _position(body: Mapping[str, Any]) -> int:
     number = body.get("SequenceNumber")
     if not isinstance(number, str) or not number.isdecimal() or not 21 <= len(number) <= 40:
         raise validation("Invalid SequenceNumber")
-    return int(number[1:])
+    return min(int(number[1:]), LAST_POSITION)
 
 
 def _pack(arn: str, position: int) -> str:
@@ -167,7 +168,7 @@ def _pack(arn: str, position: int) -> str:
 def _unpack(iterator: Any) -> tuple[str, int]:
     try:
         arn, position = json.loads(base64.urlsafe_b64decode(iterator))
-        return str(arn), int(position)
+        return str(arn), min(int(position), LAST_POSITION)
     except (TypeError, ValueError, binascii.Error) as error:
         raise validation("Invalid ShardIterator") from error
 

@@ -1,21 +1,21 @@
 """The control plane: tables, and the replicas of global tables version 2019.11.21."""
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from gtsite.sandbox.gateway import DATA, Gateway
 from gtsite.sandbox.ledger import Ledger, Replica, ReplicaStatus
+from gtsite.sandbox.locks import ItemLocks
 from gtsite.sandbox.processes import EngineGone
 from gtsite.sandbox.replication import Replication
 from gtsite.sandbox.versions import Clock
 from gtsite.sandbox.wire import (
     DYNAMODB,
-    REGION_NAME,
+    REGIONS,
     Answer,
     ApiError,
     Call,
@@ -24,6 +24,7 @@ from gtsite.sandbox.wire import (
     internal_error,
     not_found,
     stream_arn,
+    to_json,
     validation,
     with_own_arns,
 )
@@ -33,6 +34,7 @@ log = logging.getLogger("sandbox.tables")
 DEFAULT_VIEW = "NEW_AND_OLD_IMAGES"
 VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", DEFAULT_VIEW)
 OVERRIDES = "ENABLED_WITH_OVERRIDES"
+BUSY = "The resource which you are attempting to change is in use."
 POLL_SECONDS = 0.02
 SCAN_PAGE = 500
 INDEX_PARTS = ("IndexName", "KeySchema", "Projection")
@@ -55,11 +57,12 @@ class Tables:
         self._replication = replication
         self._gateway = gateway
         self._pace = pace_seconds
+        self._changes = ItemLocks()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
+    async def start(self, regions: Iterable[str]) -> None:
         """Bring ledger and engines together again, and go on with replicas that were under way."""
-        for region in {replica.region for replica in self._ledger.replicas()}:
+        for region in regions:
             await self._reconcile(await self._gateway(region))
         for replica in self._ledger.replicas():
             if replica.status == "CREATING" and replica.source:
@@ -70,30 +73,45 @@ class Tables:
                 self._ledger.save_replica(replace(replica, status="ACTIVE"))
 
     async def stop(self) -> None:
-        for task in self._under_way:
+        under_way = tuple(self._under_way)
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     async def handle(self, call: Call) -> Answer | None:
         """The answer to a table operation; None if the call is none."""
         match call.operation:
-            case "CreateTable":
-                return await self._create(call)
             case "DescribeTable":
                 return await self._describe(call)
+            case "DescribeTimeToLive":
+                return self._describe_ttl(call)
+            case "CreateTable" | "UpdateTable" | "DeleteTable" | "UpdateTimeToLive":
+                async with self._changes.all_of([call.table]):
+                    return await self._change(call)
+        return None
+
+    def lost(self, region: str) -> None:
+        """An engine without a file was started again: its tables are gone with its memory."""
+        for replica in self._ledger.replicas():
+            if replica.region == region:
+                self._forget(replica)
+
+    async def _change(self, call: Call) -> Answer:
+        """One change at a time to the tables of one name, in whatever region."""
+        match call.operation:
+            case "CreateTable":
+                return await self._create(call)
             case "UpdateTable":
                 return await self._update(call)
             case "DeleteTable":
                 return await self._delete(call)
-            case "UpdateTimeToLive":
-                return self._update_ttl(call)
-            case "DescribeTimeToLive":
-                return self._describe_ttl(call)
-        return None
+        return self._update_ttl(call)
 
     # One table
 
     async def _create(self, call: Call) -> Answer:
+        if self._ledger.replica(call.region, call.table):
+            raise in_use(f"Table already exists: {call.table}")
         view = _stream_view(call.body.get("StreamSpecification"))
         body = {name: part for name, part in call.body.items() if name != "StreamSpecification"}
         made = await self._ask(call.region, "CreateTable", body)
@@ -133,9 +151,10 @@ class Tables:
             )
         if "ReplicaUpdates" in call.body:
             return await self._update_replicas(call, replica)
+        if replica.status != "ACTIVE" or self._busy_group(replica):
+            raise in_use(BUSY)
         specification = call.body.get("StreamSpecification")
-        if specification is not None:
-            replica = self._update_stream(replica, specification)
+        changed = replica if specification is None else self._restreamed(replica, specification)
         rest = {
             name: part
             for name, part in call.body.items()
@@ -145,7 +164,9 @@ class Tables:
             updated = await self._update_everywhere(replica, rest)
             if not updated.ok:
                 return updated
-        return answer({"TableDescription": await self._full_description(replica)})
+        if changed is not replica:
+            self._ledger.save_replica(changed)
+        return answer({"TableDescription": await self._full_description(changed)})
 
     async def _update_everywhere(self, replica: Replica, rest: Mapping[str, Any]) -> Answer:
         """Shared settings go to every replica; deletion protection stays in its region."""
@@ -154,22 +175,32 @@ class Tables:
         shared = {name: part for name, part in rest.items() if name != "DeletionProtectionEnabled"}
         if updated.ok and shared:
             for peer in self._ledger.peers(replica.region, replica.table):
-                await self._ask(peer, "UpdateTable", {"TableName": replica.table, **shared})
+                await self._ask_until_answered(peer, {"TableName": replica.table, **shared})
         return updated
 
-    def _update_stream(self, replica: Replica, specification: Mapping[str, Any]) -> Replica:
+    async def _ask_until_answered(self, region: str, update: Mapping[str, Any]) -> None:
+        """Make an UpdateTable that one region has done already in another one as well."""
+        gateway = await self._gateway(region)
+        while True:
+            await gateway.engine.ready()
+            try:
+                updated = await gateway.engine.ask(DATA + "UpdateTable", to_json(update))
+            except EngineGone:
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            if not updated.ok:
+                log.error("%s refused an update of its peer: %s", region, updated.raw.decode())
+            return
+
+    def _restreamed(self, replica: Replica, specification: Mapping[str, Any]) -> Replica:
         view = _stream_view(specification)
         if view and replica.stream_label:
             raise validation(f"Table already has an enabled stream: TableName: {replica.table}")
         if not view and replica.is_global:
             raise validation("Disabling Stream is not allowed for a Global Table replica.")
-        changed = (
-            self._with_stream(replica, view)
-            if view
-            else replace(replica, stream_label="", stream_view="")
-        )
-        self._ledger.save_replica(changed)
-        return changed
+        if view:
+            return self._with_stream(replica, view)
+        return replace(replica, stream_label="", stream_view="")
 
     # Replicas
 
@@ -181,11 +212,11 @@ class Tables:
                 "DeleteTable, or UpdateTable as required."
             )
         if replica.status != "ACTIVE" or self._busy_group(replica):
-            raise in_use("The resource which you are attempting to change is in use.")
+            raise in_use(BUSY)
         if kind == "Create":
             replica = self._add_replica(replica, region)
         else:
-            replica = self._remove_replica(replica, region)
+            replica = await self._remove_replica(replica, region)
         description = await self._full_description(replica)
         if kind == "Create" and len(self._ledger.group(replica.region, replica.table)) == 2:
             description["Replicas"] = []
@@ -216,17 +247,23 @@ class Tables:
         with self._ledger.together():
             self._ledger.save_replica(source)
             self._ledger.save_replica(added)
+            self._ledger.copy_tombstones(source.table, source.region, region)
             self._ledger.copy_backlog(source.table, region, due_at=now)
         self._in_background(self._bring_up(added))
         return source
 
-    def _remove_replica(self, source: Replica, region: str) -> Replica:
+    async def _remove_replica(self, source: Replica, region: str) -> Replica:
         leaving = self._ledger.replica(region, source.table)
         if leaving is None or region not in self._ledger.peers(source.region, source.table):
             raise validation(
                 "Update global table operation failed because one or more replicas were not part "
                 "of the global table. Please retry the request without these replicas: "
                 f"[{region}]."
+            )
+        if (await self._full_description(leaving)).get("DeletionProtectionEnabled"):
+            raise validation(
+                f"Cannot delete table {source.table} in region {region} because it has deletion "
+                "protection enabled. Disable deletion protection first."
             )
         leaving = replace(leaving, status="DELETING")
         source = replace(source, status="UPDATING")
@@ -248,10 +285,12 @@ class Tables:
         while self._ledger.still_owed(replica.table, replica.region, last):  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         await asyncio.sleep(self._pace)
-        self._ledger.save_replica(
-            replace(self._with_stream(replica, replica.stream_view), status="ACTIVE")
-        )
-        self._set_status(replica.source, replica.table, "ACTIVE")
+        with self._ledger.together():
+            as_it_is = self._ledger.replica(replica.region, replica.table) or replica
+            self._ledger.save_replica(
+                replace(self._with_stream(as_it_is, replica.stream_view), status="ACTIVE")
+            )
+            self._set_status(replica.source, replica.table, "ACTIVE")
         log.info("%s has a replica in %s.", replica.table, replica.region)
 
     async def _copy_definition(self, source: Gateway, target: Gateway, table: str) -> None:
@@ -261,8 +300,9 @@ class Tables:
                 await target.engine.ready()
                 described = await source.engine.ask(DATA + "DescribeTable", _named(table))
                 definition = _definition(described.json()["Table"])
-                await target.engine.ask(DATA + "CreateTable", json.dumps(definition).encode())
+                await target.engine.ask(DATA + "CreateTable", to_json(definition))
             except EngineGone:
+                await asyncio.sleep(POLL_SECONDS)
                 continue
             return
 
@@ -280,13 +320,14 @@ class Tables:
             }
             await source.engine.ready()
             try:
-                scanned = await source.engine.ask(DATA + "Scan", json.dumps(query).encode())
+                scanned = await source.engine.ask(DATA + "Scan", to_json(query))
                 page = scanned.json()
                 for key in page["Items"]:
                     change = await source.snapshot(replica.table, key, replica.key_names)
                     if change is not None:
                         yield change
             except EngineGone:
+                await asyncio.sleep(POLL_SECONDS)
                 continue
             if "LastEvaluatedKey" not in page:
                 return
@@ -301,6 +342,7 @@ class Tables:
             try:
                 await gateway.engine.ask(DATA + "DeleteTable", _named(replica.table))
             except EngineGone:
+                await asyncio.sleep(POLL_SECONDS)
                 continue
             break
         self._forget(replica)
@@ -308,11 +350,12 @@ class Tables:
 
     def _forget(self, replica: Replica) -> None:
         """Drop a replica; what is left of its group is ACTIVE, and regional if it is alone."""
-        self._ledger.remove_replica(replica.region, replica.table)
-        left = [each for each in self._ledger.replicas(replica.table) if each.is_global]
-        for each in left:
-            status: ReplicaStatus = "ACTIVE" if each.status == "UPDATING" else each.status
-            self._ledger.save_replica(replace(each, status=status, is_global=len(left) > 1))
+        with self._ledger.together():
+            self._ledger.remove_replica(replica.region, replica.table)
+            left = [each for each in self._ledger.replicas(replica.table) if each.is_global]
+            for each in left:
+                status: ReplicaStatus = "ACTIVE" if each.status == "UPDATING" else each.status
+                self._ledger.save_replica(replace(each, status=status, is_global=len(left) > 1))
 
     def _set_status(self, region: str, table: str, status: ReplicaStatus) -> None:
         replica = self._ledger.replica(region, table)
@@ -430,7 +473,7 @@ class Tables:
     async def _ask(self, region: str, operation: str, body: Mapping[str, Any]) -> Answer:
         gateway = await self._gateway(region)
         try:
-            found = await gateway.engine.ask(DATA + operation, json.dumps(body).encode())
+            found = await gateway.engine.ask(DATA + operation, to_json(body))
         except EngineGone as error:
             raise internal_error() from error
         return Answer(status=found.status, raw=with_own_arns(region, found.raw))
@@ -450,7 +493,7 @@ async def _table_names(gateway: Gateway) -> set[str]:
     names: set[str] = set()
     start: dict[str, str] = {}
     while True:
-        listed = await gateway.engine.ask(DATA + "ListTables", json.dumps(start).encode())
+        listed = await gateway.engine.ask(DATA + "ListTables", to_json(start))
         page = listed.json()
         names.update(page["TableNames"])
         if "LastEvaluatedTableName" not in page:
@@ -466,7 +509,7 @@ def _replica_action(call: Call) -> tuple[str, str]:
         )
     updates = call.body["ReplicaUpdates"]
     actions = [
-        (kind, action.get("RegionName", ""))
+        (kind, str(action.get("RegionName", "")))
         for update in (updates if isinstance(updates, list) else [])
         if isinstance(update, dict)
         for kind, action in update.items()
@@ -493,10 +536,10 @@ def _replica_action(call: Call) -> tuple[str, str]:
 def _check_action(kind: str, region: str) -> None:
     if not region:
         raise ApiError(400, f"{DYNAMODB}#AccessDeniedException", "Access denied")
-    if not REGION_NAME.match(region):
+    if region not in REGIONS:
         raise validation(
             f"Region {region} is not supported. The latest version of global tables are only "
-            "supported in the following regions: every region of the aws partition"
+            f"supported in the following regions: [{', '.join(sorted(REGIONS))}]"
         )
     if kind not in ("Create", "Delete"):
         raise validation(f"The sandbox does not know the replica action {kind} yet.")
@@ -547,4 +590,4 @@ def _index_capacity(index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named(table: str) -> bytes:
-    return json.dumps({"TableName": table}).encode()
+    return to_json({"TableName": table})

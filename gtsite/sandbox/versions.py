@@ -4,10 +4,12 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 KEY_TYPES = ("S", "N", "B")
+EXACT = Context(prec=60)
+"""DynamoDB's numbers have up to 38 digits; Python rounds to 28 where nobody says otherwise."""
 
 Image = Mapping[str, Mapping[str, Any]]
 """An item as the DynamoDB API writes it: attribute name → {type: value}."""
@@ -45,11 +47,17 @@ class Version:
         return Version(time=self.time, region=self.region, seen=seen)
 
 
-class Clock:
-    """Wall-clock microseconds that never stand still or go back, shared by all regions."""
+def steady_clock() -> Callable[[], int]:
+    """Nanoseconds since 1970 that go on evenly even where somebody sets the machine's clock."""
+    start = time.time_ns() - time.monotonic_ns()
+    return lambda: start + time.monotonic_ns()
 
-    def __init__(self, now: Callable[[], int] = time.time_ns) -> None:
-        self._now = now
+
+class Clock:
+    """Microseconds since 1970 that never stand still or go back, shared by all regions."""
+
+    def __init__(self, now: Callable[[], int] | None = None) -> None:
+        self._now = now or steady_clock()
         self._last = 0
 
     def read(self) -> int:
@@ -76,15 +84,16 @@ def item_key(image: Image, key_names: Sequence[str]) -> str | None:
         if kind not in KEY_TYPES or not isinstance(raw, str) or not raw:
             return None
         parts.append((kind, _plain_number(raw) if kind == "N" else raw))
-    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(parts, separators=(",", ":"))
 
 
 def _plain_number(raw: str) -> str:
-    """`1.50`, `15e-1` and `1.5` are one key to DynamoDB."""
+    """`1.50`, `15e-1` and `1.5` are one key to DynamoDB, and so are `0` and `-0`."""
     try:
-        return str(Decimal(raw).normalize())
+        number = Decimal(raw).normalize(EXACT)
     except ArithmeticError:
         return raw
+    return str(number) if number else "0"
 
 
 def key_of(image: Image, key_names: Sequence[str]) -> dict[str, Any]:

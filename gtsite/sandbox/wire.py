@@ -13,7 +13,17 @@ SERVICES: dict[str, Service] = {name: name for name in get_args(Service)}
 
 ACCOUNT = "123456789012"
 SCOPE = re.compile(r"Credential=[^/\s,]+/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/")
-REGION_NAME = re.compile(r"^(us|eu|ap|ca|sa|me|af|il|mx)(-[a-z]+)+-\d$")
+# fmt: off
+REGIONS = frozenset((
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3",
+    "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3",
+    "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1",
+    "ca-west-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2",
+    "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1",
+    "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
+))
+# fmt: on
+"""Where DynamoDB is, without GovCloud and China: a mistyped name is no new region."""
 TABLE_ARN = re.compile(r"^arn:aws:dynamodb:[a-z0-9-]*:\d*:table/(?P<name>[^/]+)(?P<rest>/.*)?$")
 ENGINE_ARN = re.compile(rb"arn:aws:dynamodb:[a-z0-9-]*:\d{12}:")
 
@@ -50,13 +60,17 @@ def internal_error() -> ApiError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One API request: `body` is its JSON, `raw` the same as it came."""
+    """One API request and its JSON."""
 
     region: str
     service: Service
     operation: str
     body: dict[str, Any]
-    raw: bytes
+
+    @property
+    def raw(self) -> bytes:
+        """The body as it was understood, so that no engine reads something else in it."""
+        return to_json(self.body)
 
     @property
     def table(self) -> str:
@@ -88,13 +102,17 @@ class Answer:
         }
 
 
+def to_json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
 def answer(body: Mapping[str, Any]) -> Answer:
-    return Answer(status=200, raw=json.dumps(body, separators=(",", ":")).encode())
+    return Answer(status=200, raw=to_json(body))
 
 
 def refusal(error: ApiError) -> Answer:
     body = {"__type": error.kind, "message": error.message}
-    return Answer(status=error.status, raw=json.dumps(body, separators=(",", ":")).encode())
+    return Answer(status=error.status, raw=to_json(body))
 
 
 def credential_scope(authorization: str | None) -> tuple[str, str]:
@@ -123,11 +141,11 @@ def parse_call(region: str, target: str | None, raw: bytes) -> Call:
         _unknown_operation()
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError(400, f"{CORAL}#SerializationException", "Malformed JSON") from error
     if not isinstance(body, dict):
         raise ApiError(400, f"{CORAL}#SerializationException", "Start of structure expected")
-    return Call(region=region, service=service, operation=operation, body=body, raw=raw)
+    return Call(region=region, service=service, operation=operation, body=body)
 
 
 def _unknown_operation() -> NoReturn:
@@ -148,5 +166,5 @@ def stream_arn(region: str, table: str, label: str) -> str:
 
 
 def with_own_arns(region: str, raw: bytes) -> bytes:
-    """An engine's answer with this region and account in its ARNs."""
+    """An engine's word about a table, with this region and account in its ARNs."""
     return ENGINE_ARN.sub(f"arn:aws:dynamodb:{region}:{ACCOUNT}:".encode(), raw)

@@ -1,1 +1,1 @@
-"""One module a place the site runs in: `local` (the sandbox), `test`, `production`; `base` for all."""
+"""One module a place the site runs in: `local` (the sandbox), `test`, `production`, on `base`."""

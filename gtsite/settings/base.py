@@ -87,7 +87,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "gtsite.storage.HashedStaticFiles"},
 }
 
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
@@ -103,7 +103,12 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
-        "media-src": [SELF, "https://upload.wikimedia.org", "https://archive.org", "https://*.archive.org"],
+        "media-src": [
+            SELF,
+            "https://upload.wikimedia.org",
+            "https://archive.org",
+            "https://*.archive.org",
+        ],
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],

@@ -1,4 +1,4 @@
-"""What the environment says, read strictly: a value that cannot be meant is an error, not a guess."""
+"""What the environment says, read strictly: what cannot be meant is an error, not a guess."""
 
 import os
 import re
@@ -62,7 +62,11 @@ class Environment:
         found: dict[str, str] = {}
         for word in self.words(name, ()):
             region, equals, url = word.partition("=")
-            if not equals or not REGION_NAME.match(region) or not url.startswith(("http://", "https://")):
+            if (
+                not equals
+                or not REGION_NAME.match(region)
+                or not url.startswith(("http://", "https://"))
+            ):
                 raise ImproperlyConfigured(
                     f"{name} has {word!r}: write region=url, such as "
                     "us-west-2=http://127.0.0.1:8101."

@@ -1,6 +1,6 @@
 """The sandbox on this machine: one region's site, with the lab, against local engines."""
 
-from gtsite.settings.base import *
+from gtsite.settings.base import *  # noqa: F403
 from gtsite.settings.base import (
     GT_LOCAL_REGION,
     GT_REGIONS,

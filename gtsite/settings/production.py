@@ -2,7 +2,7 @@
 
 from django.core.exceptions import ImproperlyConfigured
 
-from gtsite.settings.base import *
+from gtsite.settings.base import *  # noqa: F403
 from gtsite.settings.base import GT_LOCAL_REGION, GT_REGIONS, env
 
 if missing := env.missing(("SECRET_KEY", "AWS_REGION", "GT_REGIONS", "ALLOWED_HOSTS")):

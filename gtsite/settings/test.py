@@ -2,7 +2,7 @@
 
 import secrets
 
-from gtsite.settings.base import *
+from gtsite.settings.base import *  # noqa: F403
 from gtsite.settings.base import GT_REGIONS, STORAGES
 
 SECRET_KEY = secrets.token_urlsafe(48)

@@ -41,7 +41,7 @@ class RunningDemo:
     def start(self) -> None:
         """Returns when every site answers for its own region."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        log = (self.folder / "demo.log").open("a")
+        log = (self.folder / "demo.log").open("w")
         self._process = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--lag", str(self._lag_ms)],
             cwd=PROJECT,
@@ -52,9 +52,13 @@ class RunningDemo:
             start_new_session=True,
         )
         log.close()
+        self.wait_until_ready()
+        self.control.set_lag(lag_ms=self._lag_ms, jitter_ms=0)
+
+    def wait_until_ready(self) -> None:
+        """Until every site says that its own region's table answers, and the data is loaded."""
         for region in REGIONS:
             wait_until(lambda region=region: self._ready(region), START_SECONDS)  # type: ignore[misc]
-        self.control.set_lag(lag_ms=self._lag_ms, jitter_ms=0)
 
     def stop(self) -> int:
         """Ctrl-C, and the exit code."""

@@ -2,17 +2,19 @@
 
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import SUPPRESS
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from rich.table import Table
 
-from gtsite.management.base import SiteCommand
+from gtsite.management.base import SiteCommand, UsageError
+from gtsite.management.rendering import lines, table
 from gtsite.sandbox.client import (
     Conflict,
+    Fault,
     SandboxClient,
     SandboxRefused,
     SandboxUnreachable,
@@ -25,7 +27,7 @@ FAULTS = {"none": "up", "refuse": "away (refuses)", "blackhole": "away (black ho
 class Command(SiteCommand):
     help = "Run the local stand-in for global tables, and turn its faults while it runs."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         run = actions.add_parser("run", help="run it until Ctrl-C")
@@ -46,8 +48,12 @@ class Command(SiteCommand):
         lag.add_argument("--to", dest="target", metavar="REGION")
         conflicts = actions.add_parser("conflicts", help="writes that lost, with both images")
         conflicts.add_argument("--limit", type=int, default=20)
+        for action in actions.choices.values():
+            action.add_argument(
+                "--json", action="store_true", default=SUPPRESS, help="print the result as JSON"
+            )
 
-    def run(self, *, action: str, **options: Any) -> None:
+    def handle(self, *, action: str, **options: Any) -> None:
         actions: dict[str, Callable[[dict[str, Any]], None]] = {
             "run": self._run,
             "status": lambda _: self._show(self._client.status()),
@@ -59,7 +65,7 @@ class Command(SiteCommand):
         try:
             actions[action](options)
         except SandboxRefused as error:
-            raise CommandError(str(error), returncode=2) from error
+            raise UsageError(str(error)) from error
         except SandboxUnreachable as error:
             raise CommandError(str(error)) from error
 
@@ -83,7 +89,7 @@ class Command(SiteCommand):
         os.execv(sys.executable, command)  # noqa: S606
 
     def _outage(self, options: dict[str, Any]) -> None:
-        mode = "blackhole" if options["blackhole"] else "refuse"
+        mode: Fault = "blackhole" if options["blackhole"] else "refuse"
         self._show(self._client.outage(options["region"], mode))
 
     def _lag(self, options: dict[str, Any]) -> None:
@@ -98,44 +104,39 @@ class Command(SiteCommand):
 
     def _conflicts(self, options: dict[str, Any]) -> None:
         found = self._client.conflicts(limit=options["limit"])
-        self.answer([_plain(each) for each in found], _conflict_table(found))
+        self.answer([_plain(each) for each in found], lines(_conflict_table(found)))
 
     def _show(self, status: Status) -> None:
-        self.answer(dict(status.raw), _region_table(status), _pair_table(status))
+        self.answer(dict(status.raw), lines(_region_table(status), "", _pair_table(status)))
 
 
 def _region_table(status: Status) -> Table:
-    table = Table(title=f"Sandbox on {status.engine}", title_justify="left", box=None)
-    for heading in ("region", "state", "engine", "endpoint"):
-        table.add_column(heading)
+    found = table(f"Sandbox on {status.engine}", "region", "state", "engine", "endpoint")
     for each in status.regions:
         endpoint = each.endpoint or f"{status.endpoint} (shared)"
-        table.add_row(each.name, FAULTS[each.fault], each.engine, endpoint)
-    return table
+        found.add_row(each.name, FAULTS[each.fault], each.engine, endpoint)
+    return found
 
 
 def _pair_table(status: Status) -> Table:
-    table = Table(title="Replication", title_justify="left", box=None)
-    table.add_column("from → to")
-    for heading in ("lag ms", "backlog", "oldest s", "p50 ms", "p99 ms"):
-        table.add_column(heading, justify="right")
+    numbers = ("lag ms", "backlog", "oldest s", "p50 ms", "p99 ms")
+    found = table("Replication", "from → to", *numbers, right=numbers)
     for pair in status.pairs:
-        table.add_row(
+        found.add_row(
             f"{pair.source} → {pair.target}",
             f"{pair.lag_ms} ± {pair.jitter_ms}",
             str(pair.backlog),
             f"{pair.oldest_ms / 1000:.1f}" if pair.backlog else "–",
             *(f"{pair.latency_ms[q]:.0f}" if q in pair.latency_ms else "–" for q in ("p50", "p99")),
         )
-    return table
+    return found
 
 
 def _conflict_table(conflicts: list[Conflict]) -> Table:
-    table = Table(title="Conflicts, newest first", title_justify="left", box=None)
-    for heading in ("table", "key", "won in", "lost in", "apart ms", "what was lost"):
-        table.add_column(heading)
+    headings = ("table", "key", "won in", "lost in", "apart ms", "what was lost")
+    found = table("Conflicts, newest first", *headings, right=["apart ms"])
     for each in conflicts:
-        table.add_row(
+        found.add_row(
             each.table,
             " / ".join(str(next(iter(value.values()))) for value in each.key.values()),
             each.winner.region,
@@ -143,7 +144,7 @@ def _conflict_table(conflicts: list[Conflict]) -> Table:
             f"{(each.winner.time_us - each.loser.time_us) / 1000:.0f}",
             "a delete" if each.loser.image is None else str(dict(each.loser.image)),
         )
-    return table
+    return found
 
 
 def _plain(conflict: Conflict) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""The closed list of words by which titles are sorted."""
+
+GENRES: tuple[str, ...] = (
+    "adventure",
+    "animation",
+    "comedy",
+    "documentary",
+    "drama",
+    "fantasy",
+    "film noir",
+    "horror",
+    "romance",
+    "science fiction",
+    "thriller",
+)
+"""Every genre a title of ours may have, in the order of the alphabet, as it is stored."""

@@ -1,0 +1,140 @@
+"""The site's own router and table, made from the settings: the only place that reads them here.
+
+Each process makes its own on first use. A forked child starts anew: sockets, threads and locks
+do not survive a fork.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from gtsite.dynamodb import tables
+from gtsite.dynamodb.clients import Clients
+from gtsite.dynamodb.control import ControlPlane
+from gtsite.dynamodb.items import to_attribute
+from gtsite.dynamodb.repository import Table
+from gtsite.dynamodb.router import Operation, Router
+from gtsite.dynamodb.tables import GLOBAL_SERVERLESS, TableDefinition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PATIENT_CONNECT_SECONDS = 3.0
+PATIENT_READ_SECONDS = 20.0
+PATIENT_DEADLINE_SECONDS = 60.0
+PROBE_VALUES = {"S": "probe", "N": 0, "B": b"probe"}
+
+
+class _Connection:
+    """What this process has made so far."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.router: Router | None = None
+
+
+_connection = _Connection()
+
+
+def router() -> Router:
+    """The router of this process."""
+    made = _connection.router
+    if made is None:
+        with _connection.lock:
+            made = _connection.router = _connection.router or _new_router()
+    return made
+
+
+def site_table() -> Table:
+    """The table that serves the site, through the router."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return Table(_site_definition(), router(), cursor_keys=keys)
+
+
+def table(definition: TableDefinition) -> Table:
+    """Any other table, through the same router."""
+    return Table(definition, router())
+
+
+def definition(name: str) -> TableDefinition:
+    """The project's table of that name, the site's own by its setting; raises `UnknownTable`."""
+    return _site_definition() if name == settings.GT_TABLE else tables.table(name)
+
+
+def site_regions() -> tuple[str, ...]:
+    """The regions of the site's table, home first."""
+    return tuple(settings.GT_REGIONS)
+
+
+def is_reachable(region: str) -> bool:
+    """Whether it is known where the region answers: at AWS all do, elsewhere those named."""
+    return not settings.GT_ENDPOINTS or region in settings.GT_ENDPOINTS
+
+
+@contextmanager
+def control_plane() -> Iterator[ControlPlane]:
+    """Every region's control plane, for as long as the block."""
+    with closing(Clients(endpoints=settings.GT_ENDPOINTS)) as clients:
+        yield ControlPlane(clients)
+
+
+@contextmanager
+def patient_table(definition: TableDefinition, region: str) -> Iterator[Table]:
+    """One region's table for commands that may take their time, for as long as the block."""
+    clients = Clients(
+        endpoints=settings.GT_ENDPOINTS,
+        connect_seconds=PATIENT_CONNECT_SECONDS,
+        read_seconds=PATIENT_READ_SECONDS,
+    )
+    own_router = Router(
+        clients=clients,
+        regions=[region],
+        local=region,
+        deadline_seconds=PATIENT_DEADLINE_SECONDS,
+    )
+    with closing(own_router):
+        yield Table(definition, own_router, patience_seconds=PATIENT_DEADLINE_SECONDS).at(region)
+
+
+def reset() -> None:
+    """Closes this process's router, so that the next use reads the settings again."""
+    with _connection.lock:
+        made, _connection.router = _connection.router, None
+    if made is not None:
+        made.close()
+
+
+def read_probe(definition: TableDefinition) -> Operation[object]:
+    """A consistent read of an item that need not exist: it goes the whole way a real one goes."""
+    key = {each.name: to_attribute(PROBE_VALUES[each.type]) for each in definition.key_attributes}
+
+    def read(client: "DynamoDBClient") -> object:
+        return client.get_item(TableName=definition.name, Key=key, ConsistentRead=True)
+
+    return read
+
+
+def _site_definition() -> TableDefinition:
+    return GLOBAL_SERVERLESS.named(settings.GT_TABLE)
+
+
+def _new_router() -> Router:
+    return Router(
+        clients=Clients(endpoints=settings.GT_ENDPOINTS),
+        regions=settings.GT_REGIONS,
+        local=settings.GT_LOCAL_REGION,
+        fallback=settings.REGION_FALLBACK,
+        probe=read_probe(_site_definition()),
+    )
+
+
+def _forget_after_fork() -> None:
+    global _connection
+    _connection = _Connection()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

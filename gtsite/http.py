@@ -1,0 +1,47 @@
+"""What every view speaks: the request's type, and one context rendered as a page or a fragment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django_htmx.middleware import HtmxDetails
+
+from gtsite.dynamodb.router import Meter
+
+FRAGMENT_HEADERS = ("HX-Request", "HX-History-Restore-Request")
+
+
+class HtmxHttpRequest(HttpRequest):
+    """The request as the middleware leaves it."""
+
+    htmx: HtmxDetails
+    meter: Meter
+
+
+def wants_fragment(request: HtmxHttpRequest) -> bool:
+    """Whether htmx asks for a part: restoring history needs the whole page."""
+    return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def render_page(
+    request: HtmxHttpRequest,
+    page: str,
+    context: Mapping[str, Any],
+    *,
+    fragment: str | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The template `page`, or its partial `fragment` when htmx asks for a part.
+
+    Pages belong to one viewer and one moment: shared caches must not keep them, and a browser
+    asks again before it shows one anew.
+    """
+    part = fragment is not None and wants_fragment(request)
+    template = f"{page}#{fragment}" if part else page
+    response = render(request, template, dict(context), status=status)
+    if fragment is not None:
+        patch_vary_headers(response, FRAGMENT_HEADERS)
+    patch_cache_control(response, private=True, no_cache=True)
+    return response

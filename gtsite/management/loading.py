@@ -1,0 +1,102 @@
+"""Loading one file into one table of one region, as the commands do it and report it."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+from gtsite.dynamodb import connection
+from gtsite.dynamodb.loader import Existing, Loaded, Rejected, count_absent, load_rows
+from gtsite.dynamodb.rows import Column, Format, Row, read_rows
+from gtsite.dynamodb.tables import TableDefinition
+from gtsite.management.progress import ProgressLine
+
+SHOWN = 20
+"""Bad rows shown on stderr; all of them go to the file of rejects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRequest:
+    """What to load, where to, and how; `format` None means that the file shows it."""
+
+    definition: TableDefinition
+    region: str
+    path: Path
+    format: Format | None = None
+    columns: Sequence[Column] = ()
+    workers: int = 8
+    existing: Existing = Existing.REPLACE
+
+    def rows(self) -> Iterator[Row]:
+        return read_rows(
+            self.path, table=self.definition.name, format=self.format, columns=self.columns
+        )
+
+
+class LoadReport:
+    """Says the first bad rows, writes all of them to `rejects`, and shows how far loading is."""
+
+    def __init__(
+        self, say: Callable[[str], None], line: ProgressLine, rejects: TextIO | None = None
+    ) -> None:
+        self._say = say
+        self._line = line
+        self._rejects = rejects
+        self._said = {"rejected": 0, "replaced": 0}
+        self.loaded = Loaded()
+
+    def rejected(self, row: Rejected) -> None:
+        self._say_some("rejected", f"row {row.number}: {row.reason}")
+        if self._rejects is not None:
+            kept = {"row": row.number, "reason": row.reason, "data": row.raw}
+            self._rejects.write(json.dumps(kept, default=_as_json) + "\n")
+
+    def replaced(self, earlier: int, later: int) -> None:
+        self._say_some("replaced", f"row {earlier}: row {later} has the same key and replaces it")
+
+    def progressed(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self._line.show(f"{loaded.read:,} rows read, {loaded.written:,} written")
+
+    def finish(self) -> None:
+        """Says how much was not said."""
+        for kind, said in self._said.items():
+            if said > SHOWN:
+                self._say(f"… and {said - SHOWN:,} more rows {kind}")
+
+    def _say_some(self, kind: str, sentence: str) -> None:
+        self._said[kind] += 1
+        if self._said[kind] <= SHOWN:
+            self._say(sentence)
+
+
+@contextmanager
+def rejects_file(path: Path | None) -> Iterator[TextIO | None]:
+    """The file of rejects, empty at first, so that it never shows those of an earlier run."""
+    if path is None:
+        yield None
+        return
+    with path.open("w", encoding="utf-8") as file:
+        yield file
+
+
+def load_file(request: LoadRequest, report: LoadReport) -> Loaded:
+    """Writes the file's rows; raises `UnreadableFile`, and `DataError` before any is written."""
+    with connection.patient_table(request.definition, request.region) as table:
+        return load_rows(
+            request.rows(), table, report, workers=request.workers, existing=request.existing
+        )
+
+
+def count_missing(request: LoadRequest) -> int:
+    """How many of the file's rows are not in the table."""
+    with connection.patient_table(request.definition, request.region) as table:
+        return count_absent(request.rows(), table)
+
+
+def _as_json(value: Any) -> Any:
+    """Numbers exactly as they were; bytes in whatever way a person can recognise them."""
+    return str(value) if isinstance(value, Decimal) else repr(value)

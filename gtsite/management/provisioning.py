@@ -1,0 +1,166 @@
+"""What `manage.py provision` does: plan every table, carry it out, load the data missing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gtsite.dynamodb.control import ControlPlane
+from gtsite.dynamodb.errors import DataError
+from gtsite.dynamodb.loader import Existing
+from gtsite.dynamodb.provisioner import Phase, Plan, Progress, apply, plan_removal, plan_table
+from gtsite.dynamodb.rows import UnreadableFile
+from gtsite.dynamodb.tables import TableDefinition
+from gtsite.management.loading import LoadReport, LoadRequest, count_missing, load_file
+from gtsite.management.progress import ProgressLine
+
+WORKERS = 4
+
+
+class ProvisioningFailed(Exception):
+    """It stopped half-way: what stands, and what to do next, in one sentence."""
+
+    def __init__(self, sentence: str, *, changed: bool) -> None:
+        super().__init__(sentence)
+        self.changed = changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One table, where it is wanted, home first, and the file of its data if it has one."""
+
+    table: TableDefinition
+    regions: tuple[str, ...]
+    data: Path | None = None
+    protect: bool = False
+
+    def loading(self) -> LoadRequest | None:
+        """What is there already is kept: it may have been changed since."""
+        if self.data is None:
+            return None
+        return LoadRequest(
+            definition=self.table,
+            region=self.regions[0],
+            path=self.data,
+            workers=WORKERS,
+            existing=Existing.KEEP,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePlan:
+    """What is to be done for one table: steps, then items to load."""
+
+    wanted: Wanted
+    plan: Plan
+    missing_items: int = 0
+    is_removal: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return self.plan.is_empty and not self.missing_items
+
+    def lines(self) -> list[str]:
+        """The plan for people to read, one line a step."""
+        steps = [step.sentence for step in self.plan.steps]
+        if self.missing_items:
+            items = "1 item" if self.missing_items == 1 else f"{self.missing_items:,} items"
+            steps.append(f"load {items} into {self.plan.table.name}")
+        nothing = [] if steps else [f"{self.plan.table.name}: nothing to do"]
+        return [*steps, *nothing, *(f"note: {note}" for note in self.plan.notes)]
+
+    @property
+    def outcome(self) -> str:
+        """One line on where the table is, once the plan is carried out."""
+        name, regions = self.plan.table.name, ", ".join(self.plan.regions)
+        if self.is_removal:
+            gone = f"gone from {regions}" if regions else "nowhere: nothing to delete"
+            return f"{name} is {gone}"
+        changes = len(self.plan.steps)
+        done = "nothing to change" if self.is_empty else f"{changes} changes"
+        loaded = f", {self.missing_items:,} items loaded" if self.missing_items else ""
+        return f"{name} is in {regions}: {done}{loaded}"
+
+    def as_data(self) -> dict[str, object]:
+        return {
+            "table": self.plan.table.name,
+            "regions": list(self.plan.regions),
+            "steps": [step.sentence for step in self.plan.steps],
+            "items": self.missing_items,
+            "notes": list(self.plan.notes),
+        }
+
+
+def make_plans(wanted: Sequence[Wanted], control: ControlPlane) -> list[TablePlan]:
+    """A plan for each table, in order; raises `DataError` and `UnreadableFile`."""
+    return [_make_plan(each, control) for each in wanted]
+
+
+def make_removal_plans(
+    wanted: Sequence[Wanted], control: ControlPlane, *, everywhere: bool
+) -> list[TablePlan]:
+    """A plan for the end of each table; raises `DataError`."""
+    return [
+        TablePlan(
+            wanted=each,
+            plan=plan_removal(each.table, each.regions, control, everywhere=everywhere),
+            is_removal=True,
+        )
+        for each in wanted
+    ]
+
+
+def carry_out(
+    plans: Sequence[TablePlan],
+    control: ControlPlane,
+    *,
+    timeout_seconds: float,
+    say: Callable[[str], None],
+    line: ProgressLine,
+) -> None:
+    """Steps, then data, table by table; raises `ProvisioningFailed`."""
+    steps_done = 0
+
+    def report(progress: Progress) -> None:
+        nonlocal steps_done
+        if progress.phase is Phase.DONE:
+            steps_done += 1
+            say(f"done: {progress.step.sentence} ({progress.seconds:.1f} s)")
+        else:
+            line.show(f"{progress.step.sentence} … {progress.seconds:.0f} s")
+
+    for each in plans:
+        try:
+            apply(each.plan, control, report=report, timeout_seconds=timeout_seconds)
+            _load(each, say, line)
+        except (DataError, UnreadableFile) as error:
+            raise ProvisioningFailed(str(error), changed=steps_done > 0) from error
+
+
+def _make_plan(wanted: Wanted, control: ControlPlane) -> TablePlan:
+    plan = plan_table(wanted.table, wanted.regions, control, protect=wanted.protect)
+    loading = wanted.loading()
+    if loading is None:
+        return TablePlan(wanted=wanted, plan=plan)
+    home = control.describe(loading.region, wanted.table.name)
+    missing = count_missing(loading) if home and home.is_active else _count_rows(loading)
+    return TablePlan(wanted=wanted, plan=plan, missing_items=missing)
+
+
+def _count_rows(loading: LoadRequest) -> int:
+    return sum(1 for row in loading.rows() if not row.reason)
+
+
+def _load(plan: TablePlan, say: Callable[[str], None], line: ProgressLine) -> None:
+    loading = plan.wanted.loading()
+    if loading is None or not plan.missing_items:
+        return
+    report = LoadReport(say, line)
+    loaded = load_file(loading, report)
+    report.finish()
+    say(f"done: load {loaded.written:,} items into {plan.plan.table.name}")
+    if loaded.failure is not None:
+        raise loaded.failure
+    if loaded.rejected:
+        raise UnreadableFile(
+            f"{loaded.rejected:,} rows of {loading.path} were rejected: mend them."
+        )

@@ -1,0 +1,57 @@
+"""Fixtures for every test: storage engines, three regions, and the site on top of them."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from gtsite.dynamodb import connection
+from gtsite.sandbox.engines import EngineName
+from tests.support.engines import (
+    EngineProcess,
+    ThreeRegions,
+    installed_engine,
+    running,
+    running_regions,
+)
+
+
+@pytest.fixture(scope="session", params=["dynoxide", "moto"])
+def engine(request: pytest.FixtureRequest) -> Iterator[EngineProcess]:
+    """Each kind of storage engine in turn, in memory, shared by the whole run."""
+    name: EngineName = request.param
+    found = installed_engine(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed on this machine")
+    with running(found) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def _region_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreeRegions]:
+    with running_regions(tmp_path_factory.mktemp("regions")) as regions:
+        yield regions
+
+
+@pytest.fixture
+def three_regions(_region_engines: ThreeRegions) -> Iterator[ThreeRegions]:
+    """us-west-2, eu-west-1 and us-east-2 with an empty `global-serverless` each.
+
+    Nothing replicates. `refuse(region)`, `blackhole(region)` and `heal(region)` are real; every
+    test finds all regions up and empty.
+    """
+    _region_engines.empty()
+    yield _region_engines
+    _region_engines.heal()
+
+
+@pytest.fixture
+def site_regions(three_regions: ThreeRegions, settings: Settings) -> Iterator[ThreeRegions]:
+    """The three regions, with the site's settings pointing at them: its home is us-west-2."""
+    settings.GT_REGIONS = list(three_regions.names)
+    settings.GT_LOCAL_REGION = three_regions.names[0]
+    settings.GT_ENDPOINTS = dict(three_regions.endpoints)
+    settings.REGION_FALLBACK = True
+    connection.reset()
+    yield three_regions
+    connection.reset()

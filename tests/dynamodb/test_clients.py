@@ -1,0 +1,110 @@
+"""The clients: how long they wait, whose key they use, how many connections they make."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
+
+import pytest
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    ConnectionClosedError,
+    EndpointConnectionError,
+)
+
+from gtsite.dynamodb.clients import Clients
+from tests.support import faults
+from tests.support.faults import closed_port, faulty_server
+
+LIST = faults.answer(200, b'{"TableNames": []}')
+
+
+def at(url: str) -> AbstractContextManager[Clients]:
+    """Clients whose only region is there, closed at the end of the block."""
+    return closing(Clients(endpoints={"us-west-2": url}))
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that nobody looks for them on the network."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMINE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_request_waits_less_than_a_second_and_is_sent_once() -> None:
+    with closing(Clients(endpoints={})) as clients:
+        config = clients.dynamodb("us-west-2").meta.config
+        assert config.connect_timeout + config.read_timeout < 1.5
+        assert config.read_timeout <= 0.8
+        assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+
+
+def test_a_failing_request_reaches_the_region_once() -> None:
+    with faulty_server(faults.hang_up) as server, at(server.url) as clients:
+        with pytest.raises(ConnectionClosedError):
+            clients.dynamodb("us-west-2").list_tables()
+        assert server.connections == 1
+
+
+def test_connections_are_kept_alive_and_shared_by_calls_one_after_another() -> None:
+    with faulty_server(LIST) as server, at(server.url) as clients:
+        for _ in range(5):
+            clients.dynamodb("us-west-2").list_tables()
+        assert server.connections == 1
+
+
+@pytest.mark.usefixtures("credentials")
+def test_one_client_per_region_and_purpose() -> None:
+    with closing(Clients(endpoints={})) as clients:
+        assert clients.dynamodb("us-west-2") is clients.dynamodb("us-west-2")
+        assert clients.dynamodb("us-west-2") is not clients.dynamodb("eu-west-1")
+        assert clients.dynamodb("us-west-2") is not clients.control("us-west-2")
+
+
+@pytest.mark.usefixtures("credentials")
+def test_threads_that_come_at_once_get_one_client() -> None:
+    with closing(Clients(endpoints={})) as clients, ThreadPoolExecutor(8) as threads:
+        found = set(map(id, threads.map(lambda _: clients.dynamodb("us-west-2"), range(64))))
+    assert len(found) == 1
+
+
+def test_an_endpoint_without_a_key_in_the_environment_gets_the_sandbox_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    with closed_port() as url, at(url) as clients, pytest.raises(EndpointConnectionError):
+        clients.dynamodb("us-west-2").list_tables()
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_key_in_the_environment_is_used_with_an_endpoint() -> None:
+    seen: list[bytes] = []
+
+    def remember(caller: socket.socket) -> None:
+        seen.append(caller.recv(65536))
+
+    with (
+        faulty_server(remember) as server,
+        at(server.url) as clients,
+        pytest.raises(ConnectionClosedError),
+    ):
+        clients.dynamodb("us-west-2").list_tables()
+    assert b"Credential=AKIAMINE/" in seen[0]
+    assert b"/us-west-2/dynamodb/" in seen[0]
+
+
+@pytest.mark.usefixtures("credentials")
+def test_without_an_endpoint_the_region_is_at_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        monkeypatch.delenv(name, raising=False)
+    with closing(Clients(endpoints={"us-west-2": "http://127.0.0.1:9"})) as clients:
+        there = clients.dynamodb("eu-west-1").meta.endpoint_url
+    assert there == "https://dynamodb.eu-west-1.amazonaws.com"
+
+
+def test_closed_clients_are_built_anew() -> None:
+    with faulty_server(LIST) as server:
+        clients = Clients(endpoints={"us-west-2": server.url})
+        before = clients.dynamodb("us-west-2")
+        clients.close()
+        assert clients.dynamodb("us-west-2") is not before
+        clients.close()

@@ -1,0 +1,59 @@
+"""One sandbox for most tests, brought back to its settings after each, and others to be killed."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gtsite.sandbox.engines import EngineMissing, find_engine
+from tests.support.sandbox import RunningSandbox
+
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def _lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+    assert "Traceback" not in running.output(), running.output()
+
+
+@pytest.fixture
+def sandbox(_lasting: RunningSandbox) -> Iterator[RunningSandbox]:
+    """The sandbox that tests share: three regions, 40 ms of lag, no fault. Tables are the test's."""
+    yield _lasting
+    _lasting.control.heal()
+    _lasting.control.set_lag(lag_ms=_lasting.lag_ms, jitter_ms=_lasting.jitter_ms)
+
+
+@pytest.fixture
+def table() -> str:
+    """A table's name that no other test has."""
+    return f"table-{next(NUMBERS)}"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., RunningSandbox]]:
+    """Start a sandbox of the test's own, on durable engines; it is ended with the test."""
+    _need_durable_engine()
+    started: list[RunningSandbox] = []
+
+    def start(**settings: Any) -> RunningSandbox:
+        own = RunningSandbox(tmp_path / f"sandbox-{len(started)}", **settings)
+        started.append(own)
+        own.start()
+        return own
+
+    yield start
+    for own in started:
+        own.stop()
+        assert "Traceback" not in own.output(), own.output()
+
+
+def _need_durable_engine() -> None:
+    try:
+        find_engine("dynoxide")
+    except EngineMissing as error:
+        pytest.skip(f"What is killed has to keep its items: {error}")

@@ -1,0 +1,121 @@
+"""Settings: read strictly, and in production nothing assumed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from gtsite.settings.environment import Environment
+from gtsite.settings.secret import kept_secret
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+GIVEN = {
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
+    "AWS_REGION": "eu-west-1",
+    "GT_REGIONS": "us-west-2,eu-west-1",
+    "ALLOWED_HOSTS": "meridian.example",
+}
+
+
+def production(**changes: str | None) -> subprocess.CompletedProcess[str]:
+    """What `manage.py check --deploy` says with these variables and no others."""
+    given = {name: value for name, value in (GIVEN | changes).items() if value is not None}
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "gtsite.settings.production",
+            **given,
+        },
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_production_starts_with_what_it_needs_and_passes_the_deployment_checks() -> None:
+    done = production()
+    assert done.returncode == 0, done.stderr
+
+
+def test_production_names_everything_that_is_missing_and_stops() -> None:
+    done = production(SECRET_KEY=None, ALLOWED_HOSTS="")
+    assert done.returncode != 0
+    assert "Set SECRET_KEY, ALLOWED_HOSTS: the site does not start without them." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is '*'"),
+        ({"AWS_REGION": "us-east-2"}, "not among GT_REGIONS"),
+        ({"GT_REGIONS": "oregon"}, "GT_REGIONS is 'oregon'"),
+        ({"REGION_FALLBACK": "maybe"}, "REGION_FALLBACK is 'maybe'"),
+    ],
+)
+def test_production_refuses_what_cannot_be_meant(changes: dict[str, str], said: str) -> None:
+    done = production(**changes)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_an_unset_variable_takes_the_default() -> None:
+    env = Environment({})
+    assert env.text("A", "b") == "b"
+    assert env.switch("A", default=True) is True
+    assert env.port("A", 8000) == 8000
+    assert env.words("A", ("x",)) == ["x"]
+    assert env.regions("A", ("us-west-2",)) == ["us-west-2"]
+    assert env.endpoints("A", {"us-west-2": "http://x"}) == {"us-west-2": "http://x"}
+
+
+def test_a_set_variable_is_read() -> None:
+    env = Environment(
+        {"S": " off ", "P": "8100", "R": "us-west-2, eu-west-1", "E": "us-west-2=http://h:1"}
+    )
+    assert env.switch("S", default=True) is False
+    assert env.port("P", 1) == 8100
+    assert env.regions("R", ()) == ["us-west-2", "eu-west-1"]
+    assert env.endpoints("E", {}) == {"us-west-2": "http://h:1"}
+    assert Environment({"E": ""}).endpoints("E", {"us-west-2": "http://x"}) == {}
+    assert env.missing(["S", "X"]) == ["X"]
+
+
+@pytest.mark.parametrize("value", ["", "yes please", "2"])
+def test_a_switch_is_on_or_off(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="write on or off"):
+        Environment({"S": value}).switch("S", default=True)
+
+
+@pytest.mark.parametrize("value", ["", "80", "70000", "-1", "8e3", "٨٠٨٠x"])
+def test_a_port_is_a_port(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="write a port"):
+        Environment({"P": value}).port("P", 8000)
+
+
+@pytest.mark.parametrize("value", ["", "us-west-2,us-west-2", "Oregon", "us_west_2"])
+def test_regions_are_names_each_once(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="each once"):
+        Environment({"R": value}).regions("R", ("us-west-2",))
+
+
+@pytest.mark.parametrize(
+    "value", ["us-west-2", "us-west-2=ftp://x", "oregon=http://x", "=http://x"]
+)
+def test_endpoints_are_a_region_and_an_address(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="write region=url"):
+        Environment({"E": value}).endpoints("E", {})
+
+
+def test_the_sandboxs_key_is_made_once_and_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "secret_key"
+    key = kept_secret(path)
+    assert len(key) >= 50
+    assert kept_secret(path) == key
+    assert path.stat().st_mode & 0o077 == 0
+    assert list(path.parent.iterdir()) == [path]

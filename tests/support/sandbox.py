@@ -1,0 +1,426 @@
+"""A sandbox as a user runs it: a real process with real engines, on ports and data of its own."""
+
+import atexit
+import ctypes
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from gtsite.sandbox.client import SandboxClient, SandboxUnreachable, Status
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+HOST = "127.0.0.1"
+REGIONS = ("us-west-2", "eu-west-1", "us-east-2")
+BOUND_SECONDS = 60.0
+"""How long a condition may take before the run counts as broken; nothing is measured by it."""
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1
+
+Item = Mapping[str, Mapping[str, Any]]
+
+
+class RunningSandbox:
+    """`python -m gtsite.sandbox` in a folder of its own; use it from the thread that made it.
+
+    Times are milliseconds but for `pace_seconds`, one step in a replica's life cycle. `engine`
+    None is the best one installed. On Linux the whole family of processes ends with this one,
+    even where that is killed; elsewhere `stop` has to be called.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        regions: Sequence[str] = REGIONS,
+        lag_ms: int = 40,
+        jitter_ms: int = 0,
+        pace_seconds: float = 0.05,
+        engine: str | None = None,
+        in_memory: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.regions = tuple(regions)
+        self.lag_ms = lag_ms
+        self.jitter_ms = jitter_ms
+        self._pace_seconds = pace_seconds
+        self._engine = engine
+        self._in_memory = in_memory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._session = botocore.session.get_session()
+        self._clients: dict[tuple[str, str, str, float], Any] = {}
+        self._use_port(free_ports(len(self.regions)))
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # Addresses and clients
+
+    @property
+    def endpoint(self) -> str:
+        """The shared endpoint, where a request's signature names the region."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def control_url(self) -> str:
+        return f"http://{HOST}:{self.port - 1}"
+
+    def endpoint_of(self, region: str) -> str:
+        return f"http://{HOST}:{self.port_of(region)}"
+
+    def port_of(self, region: str) -> int:
+        return self.port + 1 + self.regions.index(region)
+
+    def client(
+        self,
+        region: str,
+        shared: bool = False,
+        service: str = "dynamodb",
+        *,
+        read_seconds: float = 20.0,
+    ) -> "DynamoDBClient":
+        """A boto3 client: one attempt a call, at the region's own endpoint or the shared one.
+
+        For another `service` than dynamodb the client is of that service, whatever its type says.
+        """
+        url = self.endpoint if shared or region not in self.regions else self.endpoint_of(region)
+        wanted = (url, region, service, read_seconds)
+        if wanted not in self._clients:
+            self._clients[wanted] = self._session.create_client(
+                service,
+                region_name=region,
+                endpoint_url=url,
+                aws_access_key_id="sandbox",
+                aws_secret_access_key="sandbox",
+                config=Config(
+                    connect_timeout=5,
+                    read_timeout=read_seconds,
+                    retries={"total_max_attempts": 1},
+                    max_pool_connections=20,
+                ),
+            )
+        client: DynamoDBClient = self._clients[wanted]
+        return client
+
+    # The process
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "The sandbox does not run."
+        return self._process.pid
+
+    def start(self) -> None:
+        """Returns when the control API answers; on other ports if somebody was quicker on these."""
+        for _ in range(5):
+            if self._started():
+                return
+            assert "cannot listen" in self.output(), self.output()
+            self._use_port(free_ports(len(self.regions)))
+        raise AssertionError(self.output())
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does, and everything it started."""
+        self._end(signal.SIGTERM)
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+
+    def kill(self) -> None:
+        """SIGKILL: no handler runs, nothing is put in order."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start again on the same data and ports; what still runs is ended first."""
+        self._end(signal.SIGTERM)
+        self.start()
+
+    def kill_engine(self, region: str) -> int:
+        """SIGKILL one region's engine, and wait until another one runs; the killed one's pid."""
+        wait_until(lambda: self.engine_pid(region) is not None)
+        pid = self.engine_pid(region)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.engine_pid(region) not in (pid, None))
+        return pid
+
+    def engine_pid(self, region: str) -> int | None:
+        """The engine's process as the status has it; None while there is none that answers."""
+        (found,) = [each for each in self.control.status().regions if each.name == region]
+        return found.pid if found.engine == "running" else None
+
+    def output(self) -> str:
+        """Everything it wrote so far, of all its starts."""
+        place = self.folder / "sandbox.log"
+        return place.read_text() if place.exists() else ""
+
+    # What tests wait for
+
+    def drain(self) -> Status:
+        """Wait until nothing is on its way between regions."""
+        wait_until(lambda: self.control.status().backlog == 0, "the backlog to drain")
+        return self.control.status()
+
+    def create_table(
+        self, table: str, *regions: str, sort_key: bool = False, **more: Any
+    ) -> None:
+        """A table with the key `PK` (and `SK`), and replicas of it wherever else it is wanted."""
+        names = ("PK", "SK") if sort_key else ("PK",)
+        home, *others = regions or self.regions
+        request: dict[str, Any] = {
+            "TableName": table,
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": "S"} for name in names
+            ],
+            "KeySchema": [
+                {"AttributeName": name, "KeyType": kind}
+                for name, kind in zip(names, ("HASH", "RANGE"), strict=False)
+            ],
+            "BillingMode": "PAY_PER_REQUEST",
+            **more,
+        }
+        self.client(home).create_table(**request)
+        for region in others:
+            self.add_replica(table, home, region)
+            self.wait_active(table, home, region)
+
+    def add_replica(self, table: str, home: str, region: str) -> None:
+        """Ask for a replica; `wait_active` waits for it."""
+        self.client(home).update_table(
+            TableName=table, ReplicaUpdates=[{"Create": {"RegionName": region}}]
+        )
+
+    def wait_active(self, table: str, *regions: str) -> None:
+        """Wait until a table serves in these regions, and every region knows of all its peers."""
+        for region in regions:
+            wait_until(
+                lambda region=region: self._active(table, region),  # type: ignore[misc]
+                f"{table} in {region}",
+            )
+
+    def scan(self, table: str, region: str) -> dict[str, Item]:
+        """Every item of one region by its key as text."""
+        pages = self.client(region).get_paginator("scan").paginate(TableName=table)
+        items = [item for page in pages for item in page["Items"]]
+        return {_key_text(item): item for item in items}
+
+    def stream(self, table: str, region: str) -> list[dict[str, Any]]:
+        """Every record of one replica's stream, oldest first: eventName and its `dynamodb` part."""
+        streams = self.streams(region)
+        (found,) = streams.list_streams(TableName=table)["Streams"]
+        arn = found["StreamArn"]
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        asked = streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )
+        records: list[dict[str, Any]] = []
+        while True:
+            page = streams.get_records(ShardIterator=asked["ShardIterator"])
+            if not page["Records"]:
+                return records
+            records += page["Records"]
+            asked = {"ShardIterator": page["NextShardIterator"]}
+
+    def streams(self, region: str) -> Any:
+        """A client for DynamoDB Streams."""
+        return self.client(region, service="dynamodbstreams")
+
+    def ledger(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the ledger itself, as it is on disk."""
+        place = self.folder / "data" / "ledger.sqlite3"
+        with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as database:
+            return database.execute(query, values).fetchall()
+
+    # Inside
+
+    def _use_port(self, port: int) -> None:
+        self.port = port
+        self.control = SandboxClient(self.control_url, timeout_seconds=20)
+
+    def _started(self) -> bool:
+        assert self._process is None, "The sandbox runs already."
+        with (self.folder / "sandbox.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent if LIBC else None,
+            )
+        atexit.register(self._process.kill)
+        wait_until(lambda: self._ended() or self._answers(), "the sandbox to start")
+        if self._ended():
+            self._end(signal.SIGKILL)
+            return False
+        return True
+
+    def command(self) -> list[str]:
+        """The command line a user would type."""
+        kept = () if self._in_memory else ("--folder", str(self.folder / "data"))
+        return [
+            *(sys.executable, "-m", "gtsite.sandbox"),
+            *("--regions", ",".join(self.regions)),
+            *("--port", str(self.port)),
+            *("--lag", str(self.lag_ms)),
+            *("--jitter", str(self.jitter_ms)),
+            *("--pace", str(self._pace_seconds)),
+            *(("--engine", self._engine) if self._engine else ()),
+            *kept,
+        ]
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def _answers(self) -> bool:
+        try:
+            self.control.status()
+        except SandboxUnreachable:
+            return False
+        return True
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(BOUND_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        finally:
+            atexit.unregister(self._process.kill)
+            self._process = None
+
+    def _active(self, table: str, region: str) -> bool:
+        try:
+            description = self.client(region).describe_table(TableName=table)["Table"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return False
+        peers = [each["ReplicaStatus"] for each in description.get("Replicas", [])]
+        return description["TableStatus"] == "ACTIVE" and set(peers) <= {"ACTIVE"}
+
+
+def wait_until(
+    condition: Callable[[], bool], what: str = "this", seconds: float = BOUND_SECONDS
+) -> None:
+    """Poll until it holds; the bound is there to end a broken run, not to measure speed."""
+    end = time.monotonic() + seconds
+    pause = 0.005
+    while not condition():
+        assert time.monotonic() < end, f"Waited {seconds} s in vain for {what}."
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def side_by_side(works: Sequence[Callable[[], object]]) -> None:
+    """Run each in a thread of its own, and pass on the first error."""
+    with ThreadPoolExecutor(max_workers=len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result()
+
+
+def text(value: str) -> dict[str, str]:
+    return {"S": value}
+
+
+def number(value: int) -> dict[str, str]:
+    return {"N": str(value)}
+
+
+def error_of(call: Callable[[], object]) -> tuple[str, str]:
+    """(code, message) of the error that a call is answered with."""
+    try:
+        call()
+    except ClientError as error:
+        found = error.response["Error"]
+        return found["Code"], found["Message"]
+    raise AssertionError("This was answered without an error.")
+
+
+def broken_chains(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Stream records whose old image is not what the item's record before left there.
+
+    The first record of an item may start from anything: a back-fill leaves none.
+    """
+    last: dict[str, Item | None] = {}
+    broken = []
+    for record in records:
+        change = record["dynamodb"]
+        key = _key_text(change["Keys"])
+        if key in last and last[key] != change.get("OldImage"):
+            broken.append(record)
+        last[key] = change.get("NewImage")
+    return broken
+
+
+def alive(pids: Iterable[int | None]) -> list[int]:
+    """Which of these processes still run; one that has ended and waits to be asked does not."""
+    return [pid for pid in pids if pid is not None and _runs(pid)]
+
+
+def free_ports(regions: int) -> int:
+    """A shared port with the control port before it and the regions' behind it, free just now.
+
+    Below the range that systems give to outgoing connections, so that nobody gets them by chance.
+    """
+    for _ in range(200):
+        base = random.randrange(10_000, 19_000)
+        if all(_free(port) for port in range(base - 1, base + regions + 1)):
+            return base
+    raise AssertionError("No free run of ports on this machine.")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _runs(pid: int) -> bool:
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return bool(done.stdout.strip()) and not done.stdout.strip().startswith("Z")
+
+
+def _key_text(item: Item) -> str:
+    return "/".join(item[name]["S"] for name in ("PK", "SK") if name in item)
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: Linux ends it with this process, whatever ends this one."""
+    if LIBC:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
