@@ -79,6 +79,8 @@ clock=$(
     label "$sans" 13 0xa5a9b4 252 "in place of the film"
 )
 
+# Opus begins a few milliseconds before its first sample. Without the later start of the sound the
+# muxer would move the picture instead, and a seek to a whole second would show the one before it.
 ffmpeg -y -hide_banner -loglevel warning \
     -loop 1 -framerate $rate -i "$work/card.svg" \
     -loop 1 -framerate $rate -i "$work/hand.svg" \
@@ -91,7 +93,7 @@ ffmpeg -y -hide_banner -loglevel warning \
         [bar][3:v]overlay=x=0:y=336[edge];
         [edge]${clock%,}[told];
         [told][1:v]overlay=x='310+136*sin(2*PI*trunc(t+0.01)/60)':y='162-136*cos(2*PI*trunc(t+0.01)/60)',format=yuv420p[picture]" \
-    -map "[picture]" -map 4:a -t $seconds -r $rate \
+    -map "[picture]" -map 4:a -af "asetpts=PTS+0.01/TB" -t $seconds -r $rate \
     -c:v libvpx-vp9 -b:v 0 -crf 51 -g $((rate * 10)) -keyint_min $((rate * 10)) \
     -deadline best -cpu-used 0 -row-mt 1 -lag-in-frames 25 -auto-alt-ref 1 -tune-content screen \
     -c:a libopus -ac 1 -b:a 4k -vbr on -application voip -frame_duration 120 \
