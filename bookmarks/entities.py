@@ -7,6 +7,9 @@ from catalog.entities import Episode, Programme, Title
 FINISHED_AT = 0.95
 """The share of a programme from which on it counts as watched: what is left is credits."""
 
+JUST_BEGUN_SECONDS = 5
+"""Less than this is a look, not something to continue."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bookmark:
@@ -63,7 +66,7 @@ class Watching:
 
     @property
     def started(self) -> bool:
-        return self.position_seconds > 0
+        return self.position_seconds >= JUST_BEGUN_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

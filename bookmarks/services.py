@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
-JUST_BEGUN_SECONDS = 5
-"""Less than this is a look, not something to continue."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading(Generic[Found]):
@@ -76,9 +73,8 @@ def _go_on(
     if bookmark.finished:
         following = next_episode(programme, episodes)
         return None if following is None else Watching(programme=following)
-    if bookmark.position_seconds < JUST_BEGUN_SECONDS:
-        return None
-    return Watching(programme=programme, bookmark=bookmark)
+    watching = Watching(programme=programme, bookmark=bookmark)
+    return watching if watching.started else None
 
 
 def show_movie(title: Title, bookmark: Bookmark | None) -> Shown:

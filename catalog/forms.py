@@ -12,7 +12,7 @@ TEXT_LENGTH = 100
 YEAR = re.compile(r"[0-9]{4}")
 KINDS = [("", "Everything"), ("movie", "Films"), ("show", "Shows")]
 SORTS = [
-    ("", "Best first"),
+    ("", "Best"),
     ("newest", "Newest"),
     ("oldest", "Oldest"),
     ("title", "A to Z"),

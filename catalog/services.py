@@ -23,9 +23,10 @@ RETRY_SECONDS = 1.0
 class Catalogue:
     """Hands out the newest index there is, and never makes a reader wait for a newer one.
 
-    Only the first index with titles in it is waited for. One that is older than `max_age_seconds` is still
-    handed out while one background thread reads the table again; when no region answers, the old
-    one is kept for as long as that lasts. `clock` counts seconds.
+    Only the first index with titles in it is waited for: a table may be filled after the site has
+    started. One that is older than `max_age_seconds` is still handed out while one background
+    thread reads the table again; when no region answers, the old one is kept for as long as that
+    lasts. `clock` counts seconds.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from pytest_django import Settings
 
 from gtsite.dynamodb import connection
 from gtsite.sandbox.engines import EngineName
+from tests.support.demo import RunningDemo
 from tests.support.engines import (
     EngineProcess,
     ThreeRegions,
@@ -14,6 +15,8 @@ from tests.support.engines import (
     running,
     running_regions,
 )
+
+DEMO_LAG_MS = 400
 
 
 @pytest.fixture(scope="session", params=["dynoxide", "moto"])
@@ -55,3 +58,22 @@ def site_regions(three_regions: ThreeRegions, settings: Settings) -> Iterator[Th
     connection.reset()
     yield three_regions
     connection.reset()
+
+
+@pytest.fixture(scope="session")
+def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """`manage.py demo`, shared by the whole run."""
+    demo = RunningDemo(tmp_path_factory.mktemp("demo"), lag_ms=DEMO_LAG_MS)
+    try:
+        demo.start()
+        yield demo
+    finally:
+        demo.stop()
+
+
+@pytest.fixture
+def demo(running_demo: RunningDemo) -> Iterator[RunningDemo]:
+    """The demo with every region up, its usual lag, and nothing on its way, before and after."""
+    running_demo.settle()
+    yield running_demo
+    running_demo.settle()

@@ -164,12 +164,6 @@ def list_writes(histories: Histories) -> list[Write]:
     return sorted(writes, key=lambda write: write.name)
 
 
-def last_write(histories: Histories) -> Write | None:
-    """The newest update anywhere."""
-    writes = list_writes(histories)
-    return writes[-1] if writes else None
-
-
 def _unheard(entries: Sequence[Entry]) -> bool:
     return bool(entries) and entries[0].outcome is not Outcome.OK
 

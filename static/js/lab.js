@@ -146,7 +146,7 @@ function recall() {
 }
 
 keysOn.checked = recall();
-keysOn.closest("label").hidden = false;
+document.getElementById("lab-keys").hidden = false;
 keysOn.addEventListener("change", () => {
   remember();
   if (!keysOn.checked) choose(null);

@@ -106,6 +106,24 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
+/** Going back brings the results back; the form has to say again what they are of. */
+function matchAddress() {
+  const asked = new URLSearchParams(location.search);
+  for (const form of document.querySelectorAll("[data-prune-empty]")) {
+    for (const control of form.elements) {
+      const value = asked.get(control.name) ?? "";
+      if (control.type === "radio") {
+        control.checked = control.value === value;
+      } else if (control.name) {
+        control.value = value;
+      }
+    }
+  }
+}
+
+document.addEventListener("htmx:historyRestore", matchAddress);
+addEventListener("pageshow", matchAddress);
+
 /** Whoever pressed More by keyboard goes on at the first of what came. */
 let pressed = null;
 document.addEventListener("htmx:beforeSwap", (event) => {

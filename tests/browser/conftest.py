@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
 
-from tests.support.demo import REGIONS, RunningDemo
-
-LAG_MS = 400
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -25,25 +22,6 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 OUTSIDE = ("net::ERR_", "Failed to load resource")
 
 OpenPage = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    demo = RunningDemo(tmp_path_factory.mktemp("demo"), lag_ms=LAG_MS)
-    try:
-        demo.start()
-        yield demo
-    finally:
-        demo.stop()
-
-
-@pytest.fixture
-def demo(running_demo: RunningDemo) -> Iterator[RunningDemo]:
-    """The demo with every region up and nothing on its way, before and after."""
-    running_demo.control.heal()
-    running_demo.drain()
-    yield running_demo
-    running_demo.control.heal()
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +101,3 @@ def shots() -> Path | None:
         return None
     Path(folder).mkdir(parents=True, exist_ok=True)
     return Path(folder)
-
-
-__all__ = ["REGIONS", "OpenPage"]

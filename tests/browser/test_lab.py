@@ -1,12 +1,14 @@
 """The region lab by mouse, by keyboard and without scripts, in a real browser."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.conftest import DEMO_LAG_MS
 from tests.support.demo import REGIONS, RunningDemo
 
 OREGON, IRELAND, OHIO = REGIONS
@@ -23,10 +25,10 @@ def held(demo: RunningDemo) -> RunningDemo:
 
 
 @pytest.fixture(autouse=True)
-def _usual_lag(demo: RunningDemo) -> object:
-    before = demo.control.status().pairs
+def _usual_lag(demo: RunningDemo) -> Iterator[None]:
     yield
-    demo.control.set_lag(lag_ms=min((pair.lag_ms for pair in before), default=400), jitter_ms=0)
+    demo.control.heal()
+    demo.control.set_lag(lag_ms=DEMO_LAG_MS, jitter_ms=0)
     demo.drain()
 
 

@@ -72,6 +72,17 @@ def test_the_first_reader_builds_and_later_ones_share(catalogue: Catalogue, read
     assert reader.count == 1
 
 
+def test_an_index_without_titles_is_read_again_by_the_next_reader(
+    catalogue: Catalogue, reader: Reader
+) -> None:
+    reader.titles = ()
+    assert catalogue.index().titles == ()
+    reader.titles = (Title(id="a", title="A"),)
+    assert catalogue.index().titles == reader.titles
+    assert catalogue.index().titles == reader.titles
+    assert reader.count == 2
+
+
 def test_an_old_index_is_handed_out_at_once_and_replaced_in_the_background(
     catalogue: Catalogue, reader: Reader, clock: Clock
 ) -> None:

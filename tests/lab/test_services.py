@@ -1,5 +1,6 @@
 from contextlib import closing
 from itertools import count
+from threading import Barrier
 
 import pytest
 
@@ -15,6 +16,7 @@ from gtsite.dynamodb.errors import (
     TableMissing,
     Throttled,
 )
+from gtsite.dynamodb.router import Answer
 from tests.lab.rig import bookmark_in
 from tests.support.engines import ThreeRegions
 
@@ -112,6 +114,19 @@ class TestAskEverywhere:
         assert hung is not None
         assert other is not None
         assert other.elapsed_ms < hung.elapsed_ms
+
+    def test_they_are_asked_side_by_side(
+        self, items: LabItems, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each waits for the other two: one after the other, the first would wait in vain."""
+        together = Barrier(3, timeout=20)
+
+        def ping(region: str) -> Answer[None]:
+            together.wait()
+            return Answer(value=None, region=region, elapsed_ms=0.0)
+
+        monkeypatch.setattr(items, "ping", ping)
+        assert set(_outcomes(everywhere(items, PING)).values()) == {"ok"}
 
     def test_all_away_is_three_answers(self, items: LabItems, lab_regions: ThreeRegions) -> None:
         for region in lab_regions.names:

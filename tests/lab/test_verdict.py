@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookmarks.lab.entities import HISTORY_LIMIT, Action, Entry, Outcome, Panel
-from bookmarks.lab.verdict import Kind, Verdict, judge, last_write, list_writes
+from bookmarks.lab.verdict import Kind, Verdict, judge, list_writes
 from tests.lab.world import IRELAND, OHIO, OREGON, REGIONS, Item, World
 
 
@@ -287,20 +287,6 @@ class TestBoundedMemory:
         panel = panel.with_entry(world.histories[OREGON][0], None)
         assert panel.newest == world.histories[OREGON][0]
         assert len(panel.entries) == HISTORY_LIMIT
-
-
-class TestLastWrite:
-    def test_none_before_any_update(self, world: World) -> None:
-        world.get_everywhere()
-        assert last_write(world.histories) is None
-
-    def test_the_newest_of_any_region(self, world: World) -> None:
-        world.add(OREGON, 1)
-        world.wait(5)
-        world.add(IRELAND, 2)
-        last = last_write(world.histories)
-        assert last is not None
-        assert (last.region, last.step) == (IRELAND, 2)
 
 
 moves = st.lists(

@@ -109,8 +109,10 @@ class TestOneRegion:
     def test_a_refused_region_says_so(self, browser: LabBrowser, lab_regions: ThreeRegions) -> None:
         browser.press(IRELAND, "get")
         lab_regions.refuse(IRELAND)
-        assert browser.press(IRELAND, "plus").status_code == 200
+        response = browser.press(IRELAND, "plus")
+        assert response.status_code == 200
         assert browser.said(IRELAND) == "Ireland does not answer. Nothing was written."
+        assert response.content.decode().count("lab-value__now--dated") == 1
         assert "AshlandValley" in browser.texts[f"record-{IRELAND}"]
 
     def test_a_hung_region_does_not_claim_that_nothing_was_written(

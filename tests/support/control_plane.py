@@ -51,6 +51,7 @@ class Replica:
     status: str = "CREATING"
     left: int = STEPS
     born: int = 0
+    group: int = 0
     ttl: str = ""
     protected: bool = False
     stream: Body | None = None
@@ -80,6 +81,11 @@ class ControlPlaneState:
     has_autoscaling: bool = True
     lists_itself: bool = False
     births: int = 0
+
+    def forget(self) -> None:
+        """Back to a world without tables."""
+        for name, value in vars(ControlPlaneState()).items():
+            setattr(self, name, value)
 
     def changes(self) -> list[tuple[str, str]]:
         """(region, operation) of every call that is not a mere description, in order."""
@@ -122,8 +128,14 @@ class ControlPlaneState:
             return self._scale(operation)
         return handlers[operation](region, body)
 
-    def group(self, table: str) -> list[Replica]:
+    def tables(self, table: str) -> list[Replica]:
+        """Every region's table of that name."""
         return [each for (_, name), each in self.replicas.items() if name == table]
+
+    def group(self, replica: Replica) -> list[Replica]:
+        """The replica itself and those it replicates with."""
+        named = self.tables(replica.request["TableName"])
+        return [each for each in named if each.group == replica.group]
 
     def _create(self, region: str, body: Body) -> Body:
         table = body["TableName"]
@@ -134,6 +146,7 @@ class ControlPlaneState:
             region=region,
             request=body,
             born=self.births,
+            group=self.births,
             stream=body.get("StreamSpecification"),
         )
         self.replicas[region, table] = replica
@@ -141,14 +154,14 @@ class ControlPlaneState:
 
     def _describe(self, region: str, body: Body) -> Body:
         replica = self._find(region, body)
-        for each in self.group(body["TableName"]):
+        for each in self.tables(body["TableName"]):
             self._grow_older(each)
         if (region, body["TableName"]) not in self.replicas:
             raise self._missing(body)
         return {"Table": self._described(replica)}
 
     def _grow_older(self, replica: Replica) -> None:
-        if replica.status == "ACTIVE" or replica.left < 0:
+        if replica.status not in ("CREATING", "UPDATING", "DELETING"):
             return
         replica.shown = True
         replica.left -= 1
@@ -159,7 +172,6 @@ class ControlPlaneState:
             del self.replicas[replica.region, table]
         elif replica.region in self.failing_replicas:
             replica.status = "CREATION_FAILED"
-            replica.left = -1
         else:
             replica.status = "ACTIVE"
 
@@ -182,7 +194,7 @@ class ControlPlaneState:
 
     def _update_replicas(self, source: Replica, body: Body) -> None:
         table = body["TableName"]
-        if any(each.status != "ACTIVE" for each in self.group(table)):
+        if any(each.status != "ACTIVE" for each in self.group(source)):
             raise in_use()
         actions = [next(iter(update.items())) for update in body["ReplicaUpdates"]]
         strong = body.get("MultiRegionConsistency") == "STRONG" or table in self.strong
@@ -216,6 +228,7 @@ class ControlPlaneState:
             source=source.region,
             left=STEPS + 1,
             born=self.births,
+            group=source.group,
             ttl=source.ttl,
             stream=source.stream,
             shown=False,
@@ -229,7 +242,7 @@ class ControlPlaneState:
                 "Update global table operation failed because one or more replicas were not part "
                 f"of the global table. Please retry the request without these replicas: [{region}]."
             )
-        if any(each.source == region for each in self.group(table)):
+        if any(each.source == region for each in self.group(source)):
             raise validation(
                 "Replica cannot be deleted because it has acted as a source region for new "
                 "replica(s) being added to the table in the last 24 hours."
@@ -301,10 +314,10 @@ class ControlPlaneState:
             described["MultiRegionConsistency"] = "STRONG"
         others = [
             {"RegionName": each.region, "ReplicaStatus": each.status}
-            for each in self.group(table)
+            for each in self.group(replica)
             if each.shown and (self.lists_itself or each.region != replica.region)
         ]
-        in_group = any(each.source for each in self.group(table))
+        in_group = any(each.source for each in self.group(replica))
         return described | ({"Replicas": others} if in_group else {})
 
 
@@ -327,6 +340,7 @@ def running_control_plane() -> Iterator[ControlPlaneServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1
 
         def do_POST(self) -> None:
             found = SCOPE.search(self.headers["Authorization"])

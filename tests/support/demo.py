@@ -67,6 +67,13 @@ class RunningDemo:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
+    def settle(self) -> None:
+        """Every region up, the usual lag, nothing on its way."""
+        self.control.heal()
+        self.control.set_lag(lag_ms=0, jitter_ms=0)
+        self.drain()
+        self.control.set_lag(lag_ms=self._lag_ms, jitter_ms=0)
+
     def drain(self) -> None:
         """Until nothing is on its way between regions."""
         wait_until(lambda: self.control.status().backlog == 0)

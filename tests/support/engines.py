@@ -76,9 +76,10 @@ class EngineProcess:
         self.frozen = False
 
     def freeze(self) -> None:
-        """SIGSTOP: from now on connections are accepted and never answered."""
+        """SIGSTOP: when it returns, connections are accepted and never answered."""
         if self.process is not None:
             self.process.send_signal(signal.SIGSTOP)
+            os.waitpid(self.process.pid, os.WUNTRACED)
             self.frozen = True
 
     def heal(self) -> None:
@@ -149,12 +150,12 @@ def empty(client: "DynamoDBClient", *, keep: tuple[TableDefinition, ...]) -> Non
     there = set(client.list_tables()["TableNames"])
     for name in there - set(kept):
         client.delete_table(TableName=name)
-    for name in there & set(kept):
-        for item in client.scan(TableName=name)["Items"]:
-            key = {each: item[each] for each in kept[name].key_names}
-            client.delete_item(TableName=name, Key=key)
-    for name in set(kept) - there:
-        create_table(client, kept[name])
+    for name, definition in kept.items():
+        if name in there:
+            if client.scan(TableName=name, Limit=1)["Count"] == 0:
+                continue
+            client.delete_table(TableName=name)
+        create_table(client, definition)
 
 
 @contextmanager
