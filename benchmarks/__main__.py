@@ -5,6 +5,7 @@ machine disturbs them alike.
 """
 
 import http.client
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -104,7 +105,10 @@ def _client(endpoint: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
 def _engine_endpoint(demo: RunningDemo) -> str:
     """Where the home region's engine listens, read from its own process."""
     pid = next(each.pid for each in demo.control.status().regions if each.name == HOME)
-    arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    ps = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=True
+    )
+    arguments = ps.stdout.split()
     return f"http://127.0.0.1:{arguments[arguments.index('--port') + 1]}"
 
 
