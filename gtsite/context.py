@@ -46,7 +46,8 @@ class OtherSite:
 class Served:
     """Which region's DynamoDB answered a request so far: milliseconds over all calls, how many.
 
-    `away` says that the local region could not; the lab asks others while it could.
+    `away` says that the local region could not, or would not have been asked; the lab asks others
+    while it could.
     """
 
     local: Region
@@ -96,7 +97,7 @@ def served(meter: Meter | None, local: Region) -> Served:
     return Served(
         local=local,
         answered=region(answered) if answered else None,
-        away=bool(calls) and answered != local.name and _is_away(local, calls),
+        away=answered != local.name and _is_away(local, calls),
         elapsed_ms=sum(call.elapsed_ms for call in calls),
         calls=len(calls),
     )

@@ -33,6 +33,18 @@ BUSY = ("Too many at once", "The database is at its limit. Wait a few seconds, t
 NOT_READY = ("Not ready yet", "This region's table is missing, or may not be read from here.")
 
 
+class WithoutTraces(logging.Filter):
+    """Leaves out the trace of a request that was refused: the line says what was wrong with it.
+
+    Anybody can send those, as many as they like; traces are for what is our own fault.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def bad_request(request: HttpRequest, *_: object, **__: object) -> HttpResponse:
     return error_page(request, 400, *TEXTS[400])
 

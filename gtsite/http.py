@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -18,6 +19,22 @@ class HtmxHttpRequest(HttpRequest):
 
     htmx: HtmxDetails
     meter: Meter
+
+
+class Utf8Request(WSGIRequest):
+    """Queries and forms are read as UTF-8, whatever encoding the request claims.
+
+    Django takes the claim at its word even before any middleware could object, and some of what
+    Python calls an encoding cannot decode.
+    """
+
+    @property
+    def encoding(self) -> str:
+        return "utf-8"
+
+    @encoding.setter
+    def encoding(self, claimed: str) -> None:
+        """Nothing is done: there is no other encoding here."""
 
 
 def wants_fragment(request: HtmxHttpRequest) -> bool:

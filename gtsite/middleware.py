@@ -1,4 +1,4 @@
-"""What wraps every request: health first, then who answered and how fast, then data errors."""
+"""What wraps every request: health first, then who answered and how fast, then what is refused."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,8 @@ def health(get_response: Handler) -> Handler:
 def served_region(get_response: Handler) -> Handler:
     """Adds `X-Served-Region` and `Server-Timing`.
 
-    The region is the one whose replica answered last; the site's own when DynamoDB was not asked.
+    The region is the one whose replica answered last; the site's own when none was asked, or none
+    answered.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

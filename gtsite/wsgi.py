@@ -2,12 +2,20 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gtsite.settings.local")
-
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 
 from catalog.services import catalogue  # noqa: E402
+from gtsite.http import Utf8Request  # noqa: E402
+
+
+class Site(WSGIHandler):
+    request_class = Utf8Request
+
+
+application = Site()
 
 catalogue().warm()

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-import botocore.session  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
+import boto3
+from botocore.config import Config
 
 from gtsite.dynamodb.failures import GarbledAnswer
 
@@ -56,8 +56,8 @@ class Clients:
         self.read_seconds = read_seconds
         self._endpoints = dict(endpoints)
         self._lock = threading.Lock()
-        self._session = botocore.session.Session()
-        self._session.register("before-parse.dynamodb", check_whole)
+        self._session = boto3.session.Session()
+        self._session.events.register("before-parse.dynamodb", check_whole)
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._quick = Config(
             connect_timeout=connect_seconds,
@@ -103,7 +103,7 @@ class Clients:
     def _build(self, service: str, region: str, *, patient: bool) -> Any:
         endpoint = self._endpoints.get(region)
         invented = endpoint is not None and not os.environ.get("AWS_ACCESS_KEY_ID")
-        return self._session.create_client(
+        return self._session.client(
             service,
             region_name=region,
             endpoint_url=endpoint,

@@ -10,6 +10,7 @@ from gtsite.dynamodb.errors import (
     AccessRefused,
     ChangeRefused,
     DataError,
+    RegionUnavailable,
     TableBusy,
     TableMissing,
     Throttled,
@@ -22,11 +23,13 @@ from gtsite.dynamodb.failures import (
     as_data_error,
     error_code,
     error_message,
+    http_status,
 )
 from gtsite.dynamodb.tables import Attribute, Billing, Consistency, TableDefinition
 
 T = TypeVar("T")
 
+NOT_FOUND = 404
 BUSY = frozenset({"ResourceInUseException", "LimitExceededException"})
 WRITE_CAPACITY = "dynamodb:table:WriteCapacityUnits"
 MOST_WRITE_UNITS = 10
@@ -197,9 +200,14 @@ def _asked(region: str, name: str, ask: Callable[[], T]) -> T:
 
 
 def _asked_autoscaling(region: str, name: str, ask: Callable[[], T]) -> T:
+    """The same for Application Auto Scaling, which not every endpoint offers."""
     try:
-        return _asked(region, name, ask)
-    except (ChangeRefused, TableMissing) as error:
+        return ask()
+    except FAILURES as error:
+        said = _in_own_words(region, name, error)
+        away = isinstance(said, RegionUnavailable) and http_status(error) != NOT_FOUND
+        if away or isinstance(said, AccessRefused | TableBusy):
+            raise said from error
         raise ChangeRefused(
             f"{name} has provisioned capacity and needs Application Auto Scaling, which "
             f"{region} does not offer here: use --billing on-demand."

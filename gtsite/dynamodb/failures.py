@@ -6,7 +6,7 @@ Everything the AWS SDK raises goes through `classify` once, in the router.
 from enum import StrEnum
 from typing import Any
 
-from botocore.exceptions import (  # type: ignore[import-untyped]
+from botocore.exceptions import (
     BotoCoreError,
     ChecksumError,
     ClientError,
@@ -25,7 +25,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as NotConnected
-from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
+from botocore.parsers import ResponseParserError
 
 from gtsite.dynamodb.errors import (
     AccessRefused,

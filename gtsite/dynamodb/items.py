@@ -139,7 +139,7 @@ def _to_set(values: Iterable[Value], where: str) -> AttributeValue:
     kinds = {kind for member in members for kind in member}
     if len(kinds) != 1 or not kinds <= {"S", "N", "B"}:
         raise ItemRefused(
-            f"{where} is a set: it needs members, all texts, all numbers or all bytes."
+            f"{where} is a set: it needs members, all of them texts, numbers or bytes."
         )
     kind = kinds.pop()
     return {f"{kind}S": sorted(member[kind] for member in members)}

@@ -323,7 +323,7 @@ class _Taking:
                 break
             if self.clock() - began >= timeout_seconds:
                 raise NotReady(
-                    f"Still not done after {timeout_seconds:.0f} s: {self.step.sentence}. "
+                    f"Still not done after {timeout_seconds:g} s: {self.step.sentence}. "
                     "Run the command again to go on waiting."
                 )
             self.sleep(pause)

@@ -7,16 +7,15 @@ store. A read is eventually consistent unless it says otherwise, and even a cons
 only what has reached the replica that answers.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
 
+from gtsite.dynamodb.batches import Batch
 from gtsite.dynamodb.conditions import Condition, Placeholders
 from gtsite.dynamodb.cursors import Cursors
 from gtsite.dynamodb.errors import (
@@ -25,7 +24,6 @@ from gtsite.dynamodb.errors import (
     DataError,
     ItemRefused,
     TableMissing,
-    Throttled,
 )
 from gtsite.dynamodb.failures import (
     FAILURES,
@@ -54,10 +52,6 @@ REFUSALS = frozenset(
 )
 GET_BATCH = 100
 WRITE_BATCH = 25
-FIRST_BACK_OFF_SECONDS = 0.05
-LONGEST_BACK_OFF_SECONDS = 2.0
-
-_random = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +93,6 @@ class Table:
     def name(self) -> str:
         return self.definition.name
 
-    @property
-    def nearest_region(self) -> str:
-        """The region asked first."""
-        return self.region or self._router.regions[0]
-
     def at(self, region: str) -> "Table":
         """The same table in that one region, with no fallback; raises `UnknownRegion`."""
         return Table(
@@ -126,7 +115,7 @@ class Table:
         return self._router.fan_out(read, name="GetItem", regions=regions)
 
     def put(self, item: Item, *, condition: Condition | None = None) -> Answer[None]:
-        """Writes the whole item, whatever was there before.
+        """Writes the whole item, whatever was there before: sending it twice does no harm.
 
         Raises `ConditionFailed` with the item that is there instead. The condition is checked in
         the replica that answers, and only there. An item found to be just as written, after an
@@ -145,7 +134,7 @@ class Table:
         self,
         *key: Value,
         set_: Mapping[str, Value] | None = None,
-        add: Mapping[str, int | Any] | None = None,
+        add: Mapping[str, Value] | None = None,
         remove: Sequence[str] | None = None,
         condition: Condition | None = None,
         repeatable: bool = True,
@@ -153,9 +142,10 @@ class Table:
     ) -> Answer[Record]:
         """Changes some attributes, making the item if there is none; returns the item after it.
 
-        `returning="ALL_OLD"` returns the item before it instead, empty if there was none. An `add`
-        is never carried out twice: it stays in the local region and is not sent again once its
-        outcome is unknown, as with `repeatable=False`. Raises `ConditionFailed`, as `put` does.
+        `returning="ALL_OLD"` returns the item before it instead; if there was none, nothing more
+        than its key. An `add` is never carried out twice: it stays in the local region and is not
+        sent again once its outcome is unknown, as with `repeatable=False`. Raises
+        `ConditionFailed`, as `put` does.
         """
         placeholders = Placeholders(self.definition.partition_key.name)
         expression = _update_expression(placeholders, set_ or {}, add or {}, remove or ())
@@ -175,7 +165,10 @@ class Table:
         return self._write("UpdateItem", send, done=done, found=dict, repeatable=again)
 
     def delete(self, *key: Value, condition: Condition | None = None) -> Answer[Record | None]:
-        """Removes the item and returns it; None if there was none. Raises `ConditionFailed`."""
+        """Removes the item and returns it; None if there was none. Raises `ConditionFailed`.
+
+        None, too, when an attempt without an answer has removed it.
+        """
         request = self._conditional({"Key": self._key(key)}, condition)
         request |= {"ReturnValues": "ALL_OLD"}
 
@@ -276,7 +269,7 @@ class Table:
         A hundred to a request. Raises `Throttled` when items stay unprocessed.
         """
         wanted = {self._identity(key): self._key(key) for key in keys}
-        batch = _Batch(self, patience_seconds=self._patience_seconds)
+        batch = self._new_batch()
         found: dict[tuple[Value, ...], Record] = {}
         for some in _in_parts(list(wanted.values()), GET_BATCH):
             for item in batch.get(some, consistent=consistent):
@@ -299,10 +292,18 @@ class Table:
         return self._batch_write(list(by_key.values()))
 
     def _batch_write(self, requests: Sequence[Record]) -> Answer[None]:
-        batch = _Batch(self, patience_seconds=self._patience_seconds)
+        batch = self._new_batch()
         for some in _in_parts(requests, WRITE_BATCH):
             batch.write(some)
         return batch.answer(None)
+
+    def _new_batch(self) -> Batch:
+        return Batch(
+            self.send,
+            table=self.name,
+            region=self.region or self._router.regions[0],
+            patience_seconds=self._patience_seconds,
+        )
 
     def _named(self) -> Record:
         return {"TableName": self.name}
@@ -463,78 +464,6 @@ class _Writing(Generic[T]):
         except FAILURES as error:
             self.uncertain = self.uncertain or outcome_unknown(error)
             raise
-
-
-class _Batch:
-    """The requests of one batch: asked again, under back-off, for what is left unprocessed."""
-
-    def __init__(self, table: Table, *, patience_seconds: float) -> None:
-        self._table = table
-        self._patience_seconds = patience_seconds
-        self._answers: list[Answer[Any]] = []
-
-    def get(self, keys: Sequence[Record], *, consistent: bool) -> Iterator[Record]:
-        name = self._table.name
-
-        def ask(left: Sequence[Record]) -> tuple[Answer[Any], Sequence[Record]]:
-            asked: dict[str, Any] = {name: {"Keys": left, "ConsistentRead": consistent}}
-            answer: Answer[Any] = self._table.send(
-                "BatchGetItem", lambda client: client.batch_get_item(RequestItems=asked)
-            )
-            return answer, answer.value.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
-
-        for answer in self._until_processed(keys, ask):
-            yield from (from_item(item) for item in answer.value["Responses"].get(name, []))
-
-    def write(self, requests: Sequence[Record]) -> None:
-        name = self._table.name
-
-        def ask(left: Sequence[Record]) -> tuple[Answer[Any], Sequence[Record]]:
-            asked: dict[str, Any] = {name: left}
-            answer: Answer[Any] = self._table.send(
-                "BatchWriteItem", lambda client: client.batch_write_item(RequestItems=asked)
-            )
-            return answer, answer.value.get("UnprocessedItems", {}).get(name, [])
-
-        for _ in self._until_processed(requests, ask):
-            continue
-
-    def answer(self, value: T) -> Answer[T]:
-        """The whole batch: the region of its last request, the time of all of them."""
-        return Answer(
-            value=value,
-            region=self._answers[-1].region if self._answers else self._table.nearest_region,
-            elapsed_ms=sum(each.elapsed_ms for each in self._answers),
-            fell_back=any(each.fell_back for each in self._answers),
-        )
-
-    def _until_processed(
-        self,
-        entries: Sequence[Record],
-        ask: Callable[[Sequence[Record]], tuple[Answer[Any], Sequence[Record]]],
-    ) -> Iterator[Answer[Any]]:
-        """One answer after another; patience begins anew with every entry that is processed."""
-        left = entries
-        pause = FIRST_BACK_OFF_SECONDS
-        give_up_at = time.monotonic() + self._patience_seconds
-        while left:
-            before = len(left)
-            try:
-                answer, left = ask(left)
-            except Throttled:
-                if time.monotonic() >= give_up_at:
-                    raise
-            else:
-                self._answers.append(answer)
-                yield answer
-                if left and len(left) == before and time.monotonic() >= give_up_at:
-                    raise Throttled(answer.region)
-            if len(left) < before:
-                pause = FIRST_BACK_OFF_SECONDS
-                give_up_at = time.monotonic() + self._patience_seconds
-            if left:
-                time.sleep(_random.uniform(pause / 2, pause))
-                pause = min(2 * pause, LONGEST_BACK_OFF_SECONDS)
 
 
 def _update_expression(

@@ -237,7 +237,7 @@ def _json_lines(path: Path) -> Iterator[Row]:
     with _opened(path) as text:
         for number, line in enumerate(text, start=1):
             if line.strip():
-                yield _json_line(number, line.strip())
+                yield _json_line(number, line.rstrip())
 
 
 def _json_line(number: int, line: str) -> Row:

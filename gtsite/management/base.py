@@ -103,6 +103,11 @@ class SiteCommand(BaseCommand):
             raise CommandError(str(error)) from error
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `1,234 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _advice() -> str:
     """What to do when a region is away."""
     if settings.SANDBOX_CONTROL_URL:

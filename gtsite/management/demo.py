@@ -1,10 +1,12 @@
 """The whole product on this machine: a sandbox, the data, and one site per region."""
 
+import fcntl
 import http.client
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +62,7 @@ def run_demo(
     sandbox = _sandbox(plan)
     sites = [_site(plan, region) for region in plan.regions]
     children = [sandbox, *sites]
-    with ended_together(children):
+    with _the_only_one(plan.folder), ended_together(children):
         _check_ports(plan.ports)
         sandbox.start()
         prepare()
@@ -73,6 +75,21 @@ def run_demo(
             _wait_until_ready(site, plan.site_port + plan.regions.index(region))
         ready()
         watch(children, say)
+
+
+@contextmanager
+def _the_only_one(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock: a second demo would end the first one's processes as orphans."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DemoFailed(
+                f"A demo is running in {folder} already: stop it, or set SANDBOX_DIR, SITE_PORT "
+                "and SANDBOX_PORT for another one."
+            ) from error
+        yield
 
 
 def _sandbox(plan: DemoPlan) -> Child:

@@ -1,7 +1,7 @@
 """Loading one file into one table of one region, as the commands do it and report it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +12,7 @@ from gtsite.dynamodb import connection
 from gtsite.dynamodb.loader import Existing, Loaded, Rejected, count_absent, load_rows
 from gtsite.dynamodb.rows import Column, Format, Row, read_rows
 from gtsite.dynamodb.tables import TableDefinition
+from gtsite.management.base import UsageError, counted
 from gtsite.management.progress import ProgressLine
 
 SHOWN = 20
@@ -39,10 +40,7 @@ class LoadRequest:
 class LoadReport:
     """Says the first bad rows, writes all of them to `rejects`, and shows how far loading is."""
 
-    def __init__(
-        self, say: Callable[[str], None], line: ProgressLine, rejects: TextIO | None = None
-    ) -> None:
-        self._say = say
+    def __init__(self, line: ProgressLine, rejects: TextIO | None = None) -> None:
         self._line = line
         self._rejects = rejects
         self._said = {"rejected": 0, "replaced": 0}
@@ -59,27 +57,34 @@ class LoadReport:
 
     def progressed(self, loaded: Loaded) -> None:
         self.loaded = loaded
-        self._line.show(f"{loaded.read:,} rows read, {loaded.written:,} written")
+        self._line.show(f"{counted(loaded.read, 'row')} read, {loaded.written:,} written")
 
     def finish(self) -> None:
         """Says how much was not said."""
         for kind, said in self._said.items():
             if said > SHOWN:
-                self._say(f"… and {said - SHOWN:,} more rows {kind}")
+                self._line.say(f"… and {counted(said - SHOWN, 'more row')} {kind}")
 
     def _say_some(self, kind: str, sentence: str) -> None:
         self._said[kind] += 1
         if self._said[kind] <= SHOWN:
-            self._say(sentence)
+            self._line.say(sentence)
 
 
 @contextmanager
 def rejects_file(path: Path | None) -> Iterator[TextIO | None]:
-    """The file of rejects, empty at first, so that it never shows those of an earlier run."""
+    """The file of rejects, empty at first, so that it never shows those of an earlier run.
+
+    Raises `UsageError` when it cannot be written.
+    """
     if path is None:
         yield None
         return
-    with path.open("w", encoding="utf-8") as file:
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    with file:
         yield file
 
 

@@ -6,14 +6,19 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
+from rich.text import Text
 
 BETWEEN_LINES_SECONDS = 5.0
+BETWEEN_CHANGES_SECONDS = 0.1
+
+Show = Callable[[str], None]
 
 
 class ProgressLine:
-    """`show` says how far a command is; it may be called as often as one likes."""
+    """`show` says how far the command is, as often as one likes; `say` says what is to stay."""
 
-    def __init__(self, show: Callable[[str], None], *, every_seconds: float) -> None:
+    def __init__(self, *, show: Show, say: Show, every_seconds: float) -> None:
+        self.say = say
         self._show = show
         self._every_seconds = every_seconds
         self._shown_at = time.monotonic()
@@ -26,11 +31,15 @@ class ProgressLine:
 
 
 @contextmanager
-def progress_line(stream: TextIO, say: Callable[[str], None]) -> Iterator[ProgressLine]:
-    """On a terminal a spinner with the last text; elsewhere a line through `say` now and then."""
+def progress_line(stream: TextIO, say: Show) -> Iterator[ProgressLine]:
+    """On a terminal, one line with the last text below what is said; elsewhere now and then one."""
     if not stream.isatty():
-        yield ProgressLine(say, every_seconds=BETWEEN_LINES_SECONDS)
+        yield ProgressLine(show=say, say=say, every_seconds=BETWEEN_LINES_SECONDS)
         return
     console = Console(file=stream, highlight=False)
     with console.status("…") as status:
-        yield ProgressLine(status.update, every_seconds=0.1)
+        yield ProgressLine(
+            show=lambda text: status.update(Text(text)),
+            say=lambda text: console.print(Text(text)),
+            every_seconds=BETWEEN_CHANGES_SECONDS,
+        )

@@ -1,6 +1,6 @@
 """What `manage.py provision` does: plan every table, carry it out, load the data missing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from gtsite.dynamodb.loader import Existing
 from gtsite.dynamodb.provisioner import Phase, Plan, Progress, apply, plan_removal, plan_table
 from gtsite.dynamodb.rows import UnreadableFile
 from gtsite.dynamodb.tables import TableDefinition
+from gtsite.management.base import counted
 from gtsite.management.loading import LoadReport, LoadRequest, count_missing, load_file
 from gtsite.management.progress import ProgressLine
 
@@ -63,7 +64,7 @@ class TablePlan:
         """The plan for people to read, one line a step."""
         steps = [step.sentence for step in self.plan.steps]
         if self.missing_items:
-            items = "1 item" if self.missing_items == 1 else f"{self.missing_items:,} items"
+            items = counted(self.missing_items, "item")
             steps.append(f"load {items} into {self.plan.table.name}")
         nothing = [] if steps else [f"{self.plan.table.name}: nothing to do"]
         return [*steps, *nothing, *(f"note: {note}" for note in self.plan.notes)]
@@ -75,10 +76,9 @@ class TablePlan:
         if self.is_removal:
             gone = f"gone from {regions}" if regions else "nowhere: nothing to delete"
             return f"{name} is {gone}"
-        changes = len(self.plan.steps)
-        done = "nothing to change" if self.is_empty else f"{changes} changes"
-        loaded = f", {self.missing_items:,} items loaded" if self.missing_items else ""
-        return f"{name} is in {regions}: {done}{loaded}"
+        done = [counted(len(self.plan.steps), "change")] if self.plan.steps else []
+        loaded = [f"{counted(self.missing_items, 'item')} loaded"] if self.missing_items else []
+        return f"{name} is in {regions}: {', '.join(done + loaded) or 'nothing to change'}"
 
     def as_data(self) -> dict[str, object]:
         return {
@@ -114,7 +114,6 @@ def carry_out(
     control: ControlPlane,
     *,
     timeout_seconds: float,
-    say: Callable[[str], None],
     line: ProgressLine,
 ) -> None:
     """Steps, then data, table by table; raises `ProvisioningFailed`."""
@@ -124,14 +123,14 @@ def carry_out(
         nonlocal steps_done
         if progress.phase is Phase.DONE:
             steps_done += 1
-            say(f"done: {progress.step.sentence} ({progress.seconds:.1f} s)")
+            line.say(f"done: {progress.step.sentence} ({progress.seconds:.1f} s)")
         else:
             line.show(f"{progress.step.sentence} … {progress.seconds:.0f} s")
 
     for each in plans:
         try:
             apply(each.plan, control, report=report, timeout_seconds=timeout_seconds)
-            _load(each, say, line)
+            _load(each, line)
         except (DataError, UnreadableFile) as error:
             raise ProvisioningFailed(str(error), changed=steps_done > 0) from error
 
@@ -150,17 +149,17 @@ def _count_rows(loading: LoadRequest) -> int:
     return sum(1 for row in loading.rows() if not row.reason)
 
 
-def _load(plan: TablePlan, say: Callable[[str], None], line: ProgressLine) -> None:
+def _load(plan: TablePlan, line: ProgressLine) -> None:
     loading = plan.wanted.loading()
     if loading is None or not plan.missing_items:
         return
-    report = LoadReport(say, line)
+    report = LoadReport(line)
     loaded = load_file(loading, report)
     report.finish()
-    say(f"done: load {loaded.written:,} items into {plan.plan.table.name}")
+    line.say(f"done: load {counted(loaded.written, 'item')} into {plan.plan.table.name}")
     if loaded.failure is not None:
         raise loaded.failure
     if loaded.rejected:
         raise UnreadableFile(
-            f"{loaded.rejected:,} rows of {loading.path} were rejected: mend them."
+            f"{counted(loaded.rejected, 'row')} of {loading.path} rejected: mend and load again."
         )

@@ -96,15 +96,15 @@ class SandboxClient:
         self._timeout = timeout_seconds
 
     def status(self) -> Status:
-        return _status(self._ask("GET", "/status"))
+        return self._told("GET", "/status")
 
     def outage(self, region: str, mode: Fault = "refuse") -> Status:
         """Take a region away: connections refused, or accepted and never answered."""
-        return _status(self._ask("POST", "/fault", {"region": region, "fault": mode}))
+        return self._told("POST", "/fault", {"region": region, "fault": mode})
 
     def heal(self, region: str | None = None) -> Status:
         """Bring a region back, or all of them."""
-        return _status(self._ask("POST", "/fault", {"region": region, "fault": "none"}))
+        return self._told("POST", "/fault", {"region": region, "fault": "none"})
 
     def set_lag(
         self,
@@ -121,7 +121,7 @@ class SandboxClient:
         body: dict[str, Any] = {"lag_ms": lag_ms, "source": source, "target": target}
         if jitter_ms is not None:
             body["jitter_ms"] = jitter_ms
-        return _status(self._ask("POST", "/lag", body))
+        return self._told("POST", "/lag", body)
 
     def conflicts(self, *, limit: int = 50) -> list[Conflict]:
         """Conflicts that replication met, newest first, at most 1000."""
@@ -137,6 +137,14 @@ class SandboxClient:
             for each in found
         ]
 
+    def _told(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Status:
+        """The status that the control API answers with, whatever it was asked."""
+        answered = self._ask(method, path, body)
+        try:
+            return _status(answered)
+        except (KeyError, TypeError) as error:
+            raise SandboxUnreachable(f"What answers at {self._address} is no sandbox.") from error
+
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         connection = http.client.HTTPConnection(self._address, timeout=self._timeout)
         try:
@@ -150,8 +158,13 @@ class SandboxClient:
         finally:
             connection.close()
         if response.status != http.client.OK:
-            raise SandboxRefused(answered.get("error", "The sandbox refused."))
+            raise SandboxRefused(_sentence(answered))
         return answered
+
+
+def _sentence(answered: Any) -> str:
+    found = answered.get("error") if isinstance(answered, dict) else None
+    return str(found or "The sandbox refused, and did not say why.")
 
 
 def _status(raw: Mapping[str, Any]) -> Status:

@@ -195,7 +195,6 @@ class Gateway:
             except (EngineGone, EngineRefused):
                 return False
             if not delivery.version.newer_than(current):
-                log.info("DROP %s %s %s", self.region, delivery, current)
                 self._drop(delivery, current, before)
                 return True
             wanted = [(delivery.table, delivery.item_key, delivery.key, before)]
@@ -330,9 +329,7 @@ class Gateway:
                 break
 
     async def _settle_one(self, intent: Intent) -> None:
-        log.info("SETTLE %s %s", self.region, intent)
         if intent.delivery is not None:
-            log.info("DELIVERY %s", self._ledger.delivery(intent.delivery or 0))
             await self._settle_delivery(intent)
             return
         now = await self._image(intent.table, intent.key)

@@ -15,6 +15,7 @@ from gtsite.sandbox.wire import (
     CORAL,
     Answer,
     ApiError,
+    Call,
     credential_scope,
     internal_error,
     parse_call,
@@ -121,12 +122,14 @@ class Listener:
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "GET" and request.path == "/":
             return web.Response(text=f"healthy: dynamodb.{self.region or 'sandbox'}.localhost\n")
+        body = await _whole_body(request)
         try:
             region, service = credential_scope(request.headers.get("Authorization"))
             if not service.startswith("dynamodb"):
-                return await self._others.forward(request)
+                return await self._others.forward(request, body)
             self._check_region(region)
-            return _response(await self._call(request, region))
+            call = parse_call(region, request.headers.get("X-Amz-Target"), body)
+            return _response(await self._call(call))
         except ApiError as error:
             return _response(refusal(error))
 
@@ -143,14 +146,12 @@ class Listener:
             f"Credential should be scoped to {wanted}, not '{region}'. ",
         )
 
-    async def _call(self, request: web.BaseRequest, region: str) -> Answer:
+    async def _call(self, call: Call) -> Answer:
         """Answer a DynamoDB call; what nobody foresaw is DynamoDB's own 500, and is logged."""
-        raw = await request.read()
-        call = parse_call(region, request.headers.get("X-Amz-Target"), raw)
         try:
             return await self._sandbox.handle(call)
         except (LookupError, ValueError, TypeError, RecursionError, sqlite3.Error):
-            log.exception("%s in %s failed", call.operation, region)
+            log.exception("%s in %s failed", call.operation, call.region)
             return refusal(internal_error())
 
 
@@ -159,6 +160,7 @@ class Listeners:
 
     def __init__(self, sandbox: Sandbox) -> None:
         config = sandbox.config
+        self._sandbox = sandbox
         self._others = OtherServices()
         self._all = [Listener(sandbox, self._others, config.port, None)] + [
             Listener(sandbox, self._others, config.region_port(region), region)
@@ -182,12 +184,22 @@ class Listeners:
 
     async def stop(self) -> None:
         """Hang up on everybody, and let writes that are under way come to their end."""
+        for region in self._sandbox.gateways:
+            self._sandbox.faults.set(region, "none")
         await asyncio.gather(*(listener.stop() for listener in self._all))
         await self._others.stop()
 
 
 def _response(answered: Answer) -> web.Response:
     return web.Response(body=answered.raw, status=answered.status, headers=answered.headers())
+
+
+async def _whole_body(request: web.BaseRequest) -> bytes:
+    """The request's body; a caller that hangs up in the middle of it wants no answer."""
+    try:
+        return await request.read()
+    except ConnectionError as error:
+        raise asyncio.CancelledError from error
 
 
 def _region_asked(request: web.BaseRequest) -> str:

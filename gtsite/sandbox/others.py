@@ -24,8 +24,7 @@ class OtherServices:
         self._starting = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
 
-    async def forward(self, request: web.BaseRequest) -> web.Response:
-        body = await request.read()
+    async def forward(self, request: web.BaseRequest, body: bytes) -> web.Response:
         process, session = await self._started()
         try:
             async with session.request(

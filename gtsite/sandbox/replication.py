@@ -59,6 +59,7 @@ class Replication:
         self._random = random.Random()  # noqa: S311
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._workers: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._started = False
         faults.on_change(self._wake_region)
 
     @property
@@ -67,9 +68,14 @@ class Replication:
         return self._lag_ms
 
     def start(self) -> None:
-        """Go on with what an earlier run still owes."""
+        """Go on with what an earlier run still owes; nothing is delivered before.
+
+        What a crash cut short must be settled first: a delivery made anew would take the image
+        that the first attempt left for the one before it.
+        """
+        self._started = True
         self._pair_all()
-        for source, target in self._ledger.pairs():
+        for source, target in (*self._pairs, *self._ledger.pairs()):
             self.pair(source, target)
 
     async def stop(self) -> None:
@@ -85,6 +91,7 @@ class Replication:
             self._pairs[way] = Pair(
                 source=source, target=target, lag_ms=self._lag_ms, jitter_ms=self._jitter_ms
             )
+        if self._started and way not in self._workers:
             self._workers[way] = asyncio.create_task(
                 self._deliver_forever(self._pairs[way]), name=f"{source} → {target}"
             )
@@ -108,6 +115,13 @@ class Replication:
         now = self._clock.read()
         self._ledger.enqueue(change, change.region, target, now=now, due_at=now)
         self.pair(change.region, target).wake.set()
+
+    def owe_backlog(self, table: str, target: str) -> None:
+        """Put what is still on its way between the others on its way to a new replica as well."""
+        self._ledger.copy_backlog(table, target, due_at=self._clock.read())
+        for source, to in self._ledger.pairs():
+            if to == target:
+                self.pair(source, to).wake.set()
 
     def set_lag(
         self, *, lag_ms: int, jitter_ms: int, source: str | None, target: str | None

@@ -145,6 +145,8 @@ class Tables:
 
     async def _update(self, call: Call) -> Answer:
         replica = self._ledger.replica(call.region, call.table)
+        if replica is None and "ReplicaUpdates" in call.body:
+            raise not_found(f"Requested resource not found: Table: {call.table} not found")
         if replica is None:
             return await self._ask(
                 call.region, "UpdateTable", {**call.body, "TableName": call.table}
@@ -231,7 +233,6 @@ class Tables:
         if not source.stream_label:
             source = self._with_stream(source, DEFAULT_VIEW)
         source = replace(source, is_global=True, status="UPDATING")
-        now = self._clock.read()
         added = Replica(
             table=source.table,
             region=region,
@@ -239,7 +240,7 @@ class Tables:
             is_global=True,
             status="CREATING",
             source=source.region,
-            created_at=now,
+            created_at=self._clock.read(),
             stream_label="",
             stream_view=source.stream_view,
             ttl_attribute=source.ttl_attribute,
@@ -248,7 +249,7 @@ class Tables:
             self._ledger.save_replica(source)
             self._ledger.save_replica(added)
             self._ledger.copy_tombstones(source.table, source.region, region)
-            self._ledger.copy_backlog(source.table, region, due_at=now)
+            self._replication.owe_backlog(source.table, region)
         self._in_background(self._bring_up(added))
         return source
 

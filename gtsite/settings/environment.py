@@ -1,12 +1,13 @@
 """What the environment says, read strictly: what cannot be meant is an error, not a guess."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 
-REGION_NAME = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d{1,2}$")
+from gtsite.dynamodb.regions import all_regions
+
+REGIONS = frozenset(region.name for region in all_regions())
 SWITCH = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
 
 
@@ -45,13 +46,12 @@ class Environment:
         return [word.strip() for word in raw.split(",") if word.strip()]
 
     def regions(self, name: str, default: Sequence[str]) -> list[str]:
-        """Region names in the order given, home first; at least one, none twice."""
+        """Names of regions that exist, in the order given, home first; at least one, none twice."""
         names = self.words(name, default)
-        wrong = [word for word in names if not REGION_NAME.match(word)]
-        if wrong or not names or len(set(names)) != len(names):
+        if not names or not REGIONS.issuperset(names) or len(set(names)) != len(names):
             raise ImproperlyConfigured(
-                f"{name} is {','.join(names)!r}: write region names such as us-west-2,eu-west-1, "
-                "each once."
+                f"{name} is {','.join(names)!r}: write names of AWS regions such as "
+                "us-west-2,eu-west-1, each once."
             )
         return names
 
@@ -62,11 +62,7 @@ class Environment:
         found: dict[str, str] = {}
         for word in self.words(name, ()):
             region, equals, url = word.partition("=")
-            if (
-                not equals
-                or not REGION_NAME.match(region)
-                or not url.startswith(("http://", "https://"))
-            ):
+            if not equals or region not in REGIONS or not url.startswith(("http://", "https://")):
                 raise ImproperlyConfigured(
                     f"{name} has {word!r}: write region=url, such as "
                     "us-west-2=http://127.0.0.1:8101."

@@ -16,8 +16,10 @@ if len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY is too short: use at least 50 random characters.")
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ())
-if "*" in ALLOWED_HOSTS:
-    raise ImproperlyConfigured("ALLOWED_HOSTS is '*': name the hosts this site answers for.")
+if "*" in ALLOWED_HOSTS or not ALLOWED_HOSTS:
+    raise ImproperlyConfigured(
+        f"ALLOWED_HOSTS is {','.join(ALLOWED_HOSTS)!r}: name the hosts this site answers for."
+    )
 if GT_LOCAL_REGION not in GT_REGIONS:
     raise ImproperlyConfigured(
         f"AWS_REGION is {GT_LOCAL_REGION}, which is not among GT_REGIONS: {', '.join(GT_REGIONS)}."

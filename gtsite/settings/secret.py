@@ -4,9 +4,23 @@ import os
 import secrets
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 def kept_secret(path: Path) -> str:
-    """The key in `path`, made (mode 0600) if there is none; every process reads the same one."""
+    """The key in `path`, made (mode 0600) if there is none; every process reads the same one.
+
+    Raises `ImproperlyConfigured` where no file can be written.
+    """
+    try:
+        return _kept(path)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{path} can be neither read nor made ({error.strerror}): set SANDBOX_DIR."
+        ) from error
+
+
+def _kept(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     if not path.exists():

@@ -117,6 +117,7 @@ function say(sentence, tone) {
     said.textContent = sentence;
   }
   document.querySelector("[data-served-light]")?.classList.toggle("light--warn", tone === "warn");
+  document.querySelector(".where [data-served]")?.replaceChildren(sentence);
   saved.dataset.tone = tone;
   saved.textContent = sentence;
 }

@@ -24,13 +24,14 @@ OUTSIDE = ("net::ERR_", "Failed to load resource")
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
+    """Ended with this package: its event loop would stand in the way of other tests' own."""
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Chromium from the PATH, else Playwright's own; in CI there has to be one."""
     installed = next(filter(None, map(shutil.which, BROWSERS)), None)

@@ -85,8 +85,11 @@ def test_watching_goes_on_when_the_region_goes_away(
     demo.control.outage(HOME, mode)  # type: ignore[arg-type]
     play_to(page, 101)
     expect(page.locator("#saved")).to_contain_text("Oregon is away")
+    expect(page.locator(".where [data-served]")).to_contain_text("Oregon is away")
+    expect(page.locator("[data-served-light]")).to_contain_class("light--warn")
     shoot(page, shots, f"away-{mode}")
     page.goto(f"{demo.site(HOME)}/status/")
+    expect(page.locator("[data-served-light]")).to_contain_class("light--warn")
     expect(page.locator("main")).to_contain_text(re.compile("open", re.IGNORECASE))
     demo.control.heal(HOME)
     demo.drain()

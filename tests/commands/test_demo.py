@@ -95,6 +95,20 @@ def test_a_port_that_is_taken_is_one_sentence(demo: RunningDemo) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_second_demo_in_the_same_folder_is_refused_and_the_first_goes_on(
+    demo: RunningDemo,
+) -> None:
+    demo.start()
+    started = pids(demo)
+    done = run_demo(demo)
+    assert done.returncode == 1
+    assert "A demo is running in" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert pids(demo) == started
+    assert all(map(alive, started.values()))
+    assert "ended" not in demo.output()
+
+
 @pytest.mark.parametrize("lag", ["-1", "600001", "soon"])
 def test_a_lag_that_cannot_be_meant_exits_2(demo: RunningDemo, lag: str) -> None:
     done = run_demo(demo, "--lag", lag)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 
 import pytest
-from botocore.exceptions import (  # type: ignore[import-untyped]
+from botocore.exceptions import (
     ConnectionClosedError,
     EndpointConnectionError,
 )
@@ -80,7 +80,7 @@ def test_a_key_in_the_environment_is_used_with_an_endpoint() -> None:
     seen: list[bytes] = []
 
     def remember(caller: socket.socket) -> None:
-        seen.append(caller.recv(65536))
+        seen.append(faults.request(caller))
 
     with (
         faulty_server(remember) as server,

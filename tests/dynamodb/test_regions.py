@@ -1,6 +1,6 @@
 """Regions, their distances, and which is nearest."""
 
-import botocore.session  # type: ignore[import-untyped]
+import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

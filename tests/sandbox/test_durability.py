@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from tests.support.sandbox import (
 Start = Callable[..., RunningSandbox]
 UNANSWERED_SECONDS = 0.01
 TABLE = "lasting"
+ARRIVED = "SELECT count(*) FROM versions WHERE region = 'eu-west-1'"
+STATUS = "SELECT status FROM replicas WHERE region = 'eu-west-1'"
 
 
 @dataclass
@@ -146,8 +149,9 @@ def test_a_back_fill_that_was_cut_short_goes_on(start: Start) -> None:
     own.create_table(TABLE, "us-west-2")
     _fill(own, 300)
     own.add_replica(TABLE, "us-west-2", "eu-west-1")
-    wait_until(lambda: own.ledger("SELECT count(*) FROM outbox") > [(20,)], "the back-fill")
+    wait_until(lambda: own.ledger(ARRIVED) > [(5,)], "the back-fill")
     own.kill()
+    assert own.ledger(STATUS) == [("CREATING",)]
     own.restart()
     own.wait_active(TABLE, "us-west-2", "eu-west-1")
     own.drain()
@@ -179,6 +183,7 @@ def test_a_replica_delete_that_was_cut_short_goes_on(start: Start) -> None:
         TableName=TABLE, ReplicaUpdates=[{"Delete": {"RegionName": "eu-west-1"}}]
     )
     own.kill()
+    assert own.ledger(STATUS) == [("DELETING",)]
     own.restart()
     wait_until(lambda: own.client("eu-west-1").list_tables()["TableNames"] == [])
     own.wait_active(TABLE, "us-west-2")
@@ -217,7 +222,7 @@ def test_engines_end_with_a_sandbox_that_is_killed_and_others_take_their_place(
 
 def test_nothing_is_left_running_after_a_stop(start: Start) -> None:
     own = start()
-    own.client("us-west-2", service="sts").get_caller_identity()  # type: ignore[attr-defined]
+    own.service("sts", "us-west-2").get_caller_identity()
     family = _descendants(own.pid)
     assert len(family) == len(REGIONS) + 1
     own.stop()
@@ -225,8 +230,6 @@ def test_nothing_is_left_running_after_a_stop(start: Start) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    import subprocess
-
     done = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True
     )

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+from botocore.exceptions import (
+    ConnectionClosedError,
+    EndpointConnectionError,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -102,9 +106,7 @@ def batch(region: str, shared: bool, name: str, value: int) -> Step:
         others = [each for each in KEYS if each != name]
         requests: list[dict[str, Any]] = [{"DeleteRequest": {"Key": world.key(name)}}]
         requests += [{"PutRequest": {"Item": world.item(each, value)}} for each in others]
-        answer = world.client(region, shared).batch_write_item(
-            RequestItems={world.table: requests}
-        )
+        answer = world.client(region, shared).batch_write_item(RequestItems={world.table: requests})
         assert answer["UnprocessedItems"] == {}
         world.may_have_deleted(name)
         for each in others:
@@ -140,9 +142,7 @@ def heal(region: str) -> Step:
 
 def lag(source: str | None, target: str | None, lag_ms: int) -> Step:
     return lambda world: _told(
-        world.sandbox.control.set_lag(
-            lag_ms=lag_ms, jitter_ms=lag_ms, source=source, target=target
-        )
+        world.sandbox.control.set_lag(lag_ms=lag_ms, jitter_ms=lag_ms, source=source, target=target)
     )
 
 
@@ -165,7 +165,12 @@ turns = st.one_of(
     st.builds(outage, regions),
     st.builds(heal, regions),
 )
-walks = st.lists(st.one_of(writes, writes, writes, turns), min_size=1, max_size=20)
+starts = st.builds(lag, st.none(), st.none(), st.sampled_from([0, 10, 3000]))
+walks = st.builds(
+    lambda start, steps: [start, *steps],
+    starts,
+    st.lists(st.one_of(writes, writes, writes, turns), min_size=2, max_size=25),
+)
 
 
 def test_replicas_agree_on_the_last_acknowledged_write_of_each_item(
@@ -175,7 +180,7 @@ def test_replicas_agree_on_the_last_acknowledged_write_of_each_item(
     example = count()
 
     @settings(
-        max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+        max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
     )
     @given(walks)
     def walk(steps: list[Step]) -> None:
@@ -219,7 +224,8 @@ def test_writers_in_every_region_at_once_leave_equal_replicas(
     sandbox.control.set_lag(lag_ms=3, jitter_ms=3)
     clients = [sandbox.client(region) for region in REGIONS]
 
-    def write(client: Any, seed: int) -> None:
+    def write(seed: int) -> None:
+        client = clients[seed % len(clients)]
         for turn in range(30):
             key = {"PK": text(f"k{(turn * seed) % 4}")}
             if turn % 5 == seed % 5:
@@ -227,7 +233,7 @@ def test_writers_in_every_region_at_once_leave_equal_replicas(
             else:
                 client.put_item(TableName=table, Item={**key, "v": text(f"{seed}-{turn}")})
 
-    side_by_side([lambda c=client, s=seed: write(c, s) for seed, client in enumerate(clients * 2)])
+    side_by_side([partial(write, seed) for seed in range(2 * len(clients))])
     sandbox.drain()
     everywhere = [sandbox.scan(table, region) for region in REGIONS]
     assert everywhere[0] == everywhere[1] == everywhere[2]

@@ -59,6 +59,7 @@ def test_a_region_passed_over_is_away_without_being_asked(
     site.refuse(HOME)
     client.get("/")
     assert served(metered((NEXT, 4.0, True)), OREGON).away
+    assert served(metered(), OREGON).away
 
 
 @pytest.mark.usefixtures("site")

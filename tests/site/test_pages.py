@@ -1,11 +1,13 @@
 """What every page has in common: calls made, headers, no inline code, faults in the same hand."""
 
 import json
+import logging
 import re
 
 import pytest
 from django.test import Client
 
+from gtsite.errors import WithoutTraces
 from tests.support.engines import ThreeRegions
 from tests.support.site import HOME, calls
 
@@ -182,3 +184,17 @@ def test_a_fault_of_ours_is_a_page_of_one_file(
     assert response.status_code == 500
     assert b"That is our fault" in response.content
     assert b"Traceback" not in response.content
+
+
+@pytest.mark.parametrize(("status", "traced"), [(400, False), (422, False), (500, True)])
+def test_the_log_says_where_only_for_faults_of_ours(status: int, traced: bool) -> None:
+    record = logging.makeLogRecord({"exc_info": (ValueError, ValueError(), None)})
+    record.status_code = status
+    assert WithoutTraces().filter(record)
+    assert bool(record.exc_info) is traced
+
+
+def test_the_log_says_where_for_what_is_no_request() -> None:
+    record = logging.makeLogRecord({"exc_info": (ValueError, ValueError(), None)})
+    assert WithoutTraces().filter(record)
+    assert record.exc_info

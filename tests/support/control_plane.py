@@ -76,6 +76,12 @@ class ControlPlaneState:
     faults: dict[str, Fault] = field(default_factory=dict)
     hang_ups: dict[str, int] = field(default_factory=dict)
     failing_replicas: set[str] = field(default_factory=set)
+    own_lag: dict[str, int] = field(default_factory=dict)
+    """Region → how often it goes on calling its own replica CREATING when others call it ACTIVE."""
+
+    listed_lag: dict[str, int] = field(default_factory=dict)
+    """Region → how often others go on calling its replica CREATING when it calls it ACTIVE."""
+
     strong: set[str] = field(default_factory=set)
     scaling: set[str] = field(default_factory=set)
     has_autoscaling: bool = True
@@ -158,7 +164,20 @@ class ControlPlaneState:
             self._grow_older(each)
         if (region, body["TableName"]) not in self.replicas:
             raise self._missing(body)
-        return {"Table": self._described(replica)}
+        described = self._described(replica)
+        if replica.status == "ACTIVE" and self._still(self.own_lag, region):
+            described["TableStatus"] = "CREATING"
+        return {"Table": described}
+
+    def _still(self, lags: dict[str, int], region: str) -> bool:
+        lags[region] = lags.get(region, 0) - 1
+        return lags[region] >= 0
+
+    def _listed(self, replica: Replica) -> Body:
+        active = replica.status == "ACTIVE"
+        lags = active and self._still(self.listed_lag, replica.region)
+        status = "CREATING" if lags else replica.status
+        return {"RegionName": replica.region, "ReplicaStatus": status}
 
     def _grow_older(self, replica: Replica) -> None:
         if replica.status not in ("CREATING", "UPDATING", "DELETING"):
@@ -313,7 +332,7 @@ class ControlPlaneState:
         if table in self.strong:
             described["MultiRegionConsistency"] = "STRONG"
         others = [
-            {"RegionName": each.region, "ReplicaStatus": each.status}
+            self._listed(each)
             for each in self.group(replica)
             if each.shown and (self.lists_itself or each.region != replica.region)
         ]

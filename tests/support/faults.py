@@ -1,6 +1,7 @@
 """Small servers that fail the way a region does: they hang, hang up, reset, or talk nonsense."""
 
 import json
+import re
 import socket
 import struct
 import threading
@@ -9,24 +10,40 @@ from contextlib import contextmanager
 
 Behaviour = Callable[[socket.socket], None]
 
+LENGTH = re.compile(rb"Content-Length: (\d+)", re.IGNORECASE)
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing sends RST instead of FIN."""
 
 
+def request(caller: socket.socket) -> bytes:
+    """One whole request; empty when the caller has gone. What is left unread would reset it."""
+    read = b""
+    while b"\r\n\r\n" not in read:
+        some = caller.recv(65536)
+        if not some:
+            return b""
+        read += some
+    head, _, body = read.partition(b"\r\n\r\n")
+    length = LENGTH.search(head)
+    while length is not None and len(body) < int(length[1]):
+        body += caller.recv(65536)
+    return head + body
+
+
 def never_answer(caller: socket.socket) -> None:
     """Reads whatever comes until the caller gives up."""
-    while caller.recv(65536):
+    while request(caller):
         continue
 
 
 def hang_up(caller: socket.socket) -> None:
     """Takes the request and closes in good order."""
-    caller.recv(65536)
+    request(caller)
 
 
 def reset(caller: socket.socket) -> None:
     """Takes the request and slams the door."""
-    caller.recv(65536)
+    request(caller)
     caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
@@ -35,7 +52,7 @@ def answer(status: int, body: bytes | dict[str, str], *, length: int | None = No
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def behave(caller: socket.socket) -> None:
-        while caller.recv(65536):
+        while request(caller):
             promised = len(raw) if length is None else length
             head = f"HTTP/1.1 {status} X\r\nContent-Length: {promised}\r\n\r\n"
             caller.sendall(head.encode() + raw)

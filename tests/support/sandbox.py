@@ -2,6 +2,8 @@
 
 import atexit
 import ctypes
+import http.client
+import json
 import os
 import random
 import signal
@@ -10,9 +12,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -52,7 +55,7 @@ class RunningSandbox:
         regions: Sequence[str] = REGIONS,
         lag_ms: int = 40,
         jitter_ms: int = 0,
-        pace_seconds: float = 0.05,
+        pace_seconds: float = 0.02,
         engine: str | None = None,
         in_memory: bool = False,
     ) -> None:
@@ -64,7 +67,6 @@ class RunningSandbox:
         self._engine = engine
         self._in_memory = in_memory
         self._process: subprocess.Popen[bytes] | None = None
-        self._session = botocore.session.get_session()
         self._clients: dict[tuple[str, str, str, float], Any] = {}
         self._use_port(free_ports(len(self.regions)))
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +115,7 @@ class RunningSandbox:
         url = self.endpoint if shared or region not in self.regions else self.endpoint_of(region)
         wanted = (url, region, service, read_seconds)
         if wanted not in self._clients:
-            self._clients[wanted] = self._session.create_client(
+            self._clients[wanted] = _session().create_client(
                 service,
                 region_name=region,
                 endpoint_url=url,
@@ -247,7 +249,11 @@ class RunningSandbox:
 
     def streams(self, region: str) -> Any:
         """A client for DynamoDB Streams."""
-        return self.client(region, service="dynamodbstreams")
+        return self.service("dynamodbstreams", region)
+
+    def service(self, name: str, region: str, *, shared: bool = False) -> Any:
+        """A client of another service than DynamoDB."""
+        return self.client(region, shared, name)
 
     def ledger(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the ledger itself, as it is on disk."""
@@ -336,7 +342,7 @@ def wait_until(
     while not condition():
         assert time.monotonic() < end, f"Waited {seconds} s in vain for {what}."
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
+        pause = min(pause * 1.5, 0.04)
 
 
 def side_by_side(works: Sequence[Callable[[], object]]) -> None:
@@ -380,6 +386,38 @@ def broken_chains(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
     return broken
 
 
+def send(
+    port: int, operation: str, body: object, region: str, **headers: str
+) -> http.client.HTTPConnection:
+    """Send an API request past everything that an SDK checks; the answer is the caller's to read.
+
+    `body` is bytes as they are, or anything that JSON knows; a header of '' is left out.
+    """
+    sent = {
+        "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential=x/20260101/{region}/dynamodb/aws4_request, "
+        "SignedHeaders=host, Signature=x",
+        **headers,
+    }
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    connection = http.client.HTTPConnection(HOST, port, timeout=BOUND_SECONDS)
+    connection.request("POST", "/", raw, {name: value for name, value in sent.items() if value})
+    return connection
+
+
+@contextmanager
+def frozen(pid: int | None) -> Iterator[None]:
+    """Stop a process without ending it, and let it go on afterwards if it still is there."""
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: _state(pid) == "T", "the process to stop")
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def alive(pids: Iterable[int | None]) -> list[int]:
     """Which of these processes still run; one that has ended and waits to be asked does not."""
     return [pid for pid in pids if pid is not None and _runs(pid)]
@@ -397,6 +435,12 @@ def free_ports(regions: int) -> int:
     raise AssertionError("No free run of ports on this machine.")
 
 
+@cache
+def _session() -> botocore.session.Session:
+    """What the services are like takes a while to read, and is the same for every sandbox."""
+    return botocore.session.get_session()
+
+
 def _free(port: int) -> bool:
     with socket.socket() as probe:
         try:
@@ -407,10 +451,15 @@ def _free(port: int) -> bool:
 
 
 def _runs(pid: int) -> bool:
+    return _state(pid) not in ("", "Z")
+
+
+def _state(pid: int) -> str:
+    """The letter `ps` has for what a process is doing: T is stopped, Z ended; '' for none."""
     done = subprocess.run(
         ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return bool(done.stdout.strip()) and not done.stdout.strip().startswith("Z")
+    return done.stdout.strip()[:1]
 
 
 def _key_text(item: Item) -> str:

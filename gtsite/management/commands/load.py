@@ -14,7 +14,7 @@ from gtsite.dynamodb.loader import Loaded, check_rows
 from gtsite.dynamodb.regions import region as known_region
 from gtsite.dynamodb.rows import Column, Format, UnreadableFile, parse_map
 from gtsite.dynamodb.tables import TableDefinition
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
 from gtsite.management.loading import LoadReport, LoadRequest, load_file, rejects_file
 from gtsite.management.progress import progress_line
 
@@ -50,7 +50,7 @@ class Command(SiteCommand):
             rejects_file(options["rejects"]) as rejects,
             progress_line(sys.stderr, self.say) as line,
         ):
-            report = LoadReport(self.say, line, rejects)
+            report = LoadReport(line, rejects)
             loaded = self._load(request, report, dry_run=options["dry_run"])
             report.finish()
         self._answer(request, loaded, time.monotonic() - began, dry_run=options["dry_run"])
@@ -64,8 +64,8 @@ class Command(SiteCommand):
         except UnreadableFile as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            written = report.loaded.written
-            self.say(f"Stopped with {written:,} items written: load the file again to finish.")
+            written = counted(report.loaded.written, "item")
+            self.say(f"Stopped with {written} written: load the file again to finish.")
             raise
 
     def _answer(
@@ -73,11 +73,12 @@ class Command(SiteCommand):
     ) -> None:
         table, region = request.definition.name, request.region
         would = "would be " if dry_run else ""
-        lines = [f"{loaded.written:,} items {would}written to {table} in {region}"]
+        lines = [f"{counted(loaded.written, 'item')} {would}written to {table} in {region}"]
         if loaded.replaced:
-            lines.append(f"{loaded.replaced:,} rows replaced by later ones with the same key")
+            replaced = counted(loaded.replaced, "row")
+            lines.append(f"{replaced} replaced by a later one with the same key")
         if loaded.rejected:
-            lines.append(f"{loaded.rejected:,} rows rejected")
+            lines.append(f"{counted(loaded.rejected, 'row')} rejected")
         data = {
             "table": table,
             "region": region,
@@ -136,7 +137,8 @@ def _raise_if_incomplete(request: LoadRequest, loaded: Loaded) -> None:
     if loaded.failure is not None:
         sentence = f"Not all of {request.path} is loaded: {loaded.failure} Then load it again."
     elif loaded.rejected:
-        sentence = f"{loaded.rejected:,} rows of {request.path} were rejected: mend and load them."
+        rows = counted(loaded.rejected, "row")
+        sentence = f"{rows} of {request.path} rejected: mend and load again."
     else:
         return
     if loaded.written:

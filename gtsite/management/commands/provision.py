@@ -47,6 +47,10 @@ class Command(SiteCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        if not options["timeout"] > 0:
+            raise UsageError(
+                f"--timeout is {options['timeout']}: write a number of seconds above 0."
+            )
         wanted = [_wanted(name, options) for name in options["tables"] or [settings.GT_TABLE]]
         with connection.control_plane() as control:
             plans = self._plan(wanted, control, options)
@@ -82,7 +86,6 @@ class Command(SiteCommand):
                     plans,
                     control,
                     timeout_seconds=options["timeout"],
-                    say=self.say,
                     line=line,
                 )
         except ProvisioningFailed as error:

@@ -21,6 +21,7 @@ from gtsite.sandbox.client import (
     Status,
 )
 
+MAX_LAG_MS = 600_000
 FAULTS = {"none": "up", "refuse": "away (refuses)", "blackhole": "away (black hole)"}
 
 
@@ -76,6 +77,10 @@ class Command(SiteCommand):
 
     def _run(self, options: dict[str, Any]) -> None:
         """Become the sandbox: signals then reach it, and nothing else, directly."""
+        if not 0 <= options["lag"] <= MAX_LAG_MS:
+            raise UsageError(
+                f"--lag is {options['lag']}: write milliseconds from 0 to {MAX_LAG_MS}."
+            )
         command = [
             *(sys.executable, "-m", "gtsite.sandbox"),
             *("--regions", ",".join(settings.GT_REGIONS)),

@@ -1,0 +1,285 @@
+"""`manage.py load` as a shell sees it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gtsite.dynamodb.tables import FLIGHTS
+from tests.commands.conftest import Ran
+from tests.support.engines import ThreeRegions, create_table
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+WORKSHOP = PROJECT.parent / "shared" / "data" / "workshop-sample-data.json"
+OREGON, IRELAND, OHIO = "us-west-2", "eu-west-1", "us-east-2"
+
+Manage = Callable[..., Ran]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def stored(regions: ThreeRegions, region: str, name: str = "global-serverless") -> list[Any]:
+    return regions.client(region).scan(TableName=name)["Items"]
+
+
+def lines(count: int) -> str:
+    items = ({"PK": "library", "SK": f"{n:05}", "n": n} for n in range(count))
+    return "".join(json.dumps(item) + "\n" for item in items)
+
+
+class TestLoading:
+    def test_the_items_are_in_the_home_region(
+        self, manage: Manage, site_regions: ThreeRegions, file: Path
+    ) -> None:
+        file.write_text(lines(60))
+        ran = manage("load", "global-serverless", file)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out == "60 items written to global-serverless in us-west-2\n"
+        assert len(stored(site_regions, OREGON)) == 60
+        assert stored(site_regions, OHIO) == []
+
+    def test_or_in_the_region_named(
+        self, manage: Manage, site_regions: ThreeRegions, file: Path
+    ) -> None:
+        file.write_text(lines(3))
+        assert manage("load", "global-serverless", file, "--region", IRELAND).code == 0
+        assert len(stored(site_regions, IRELAND)) == 3
+        assert stored(site_regions, OREGON) == []
+
+    @pytest.mark.usefixtures("site_regions")
+    def test_json_says_all_there_is_to_say(self, manage: Manage, file: Path) -> None:
+        file.write_text(lines(3) + lines(1))
+        result = manage("load", "global-serverless", file, "--json").json
+        assert result.pop("seconds") >= 0
+        assert result == {
+            "table": "global-serverless",
+            "region": OREGON,
+            "file": str(file),
+            "dry_run": False,
+            "read": 4,
+            "written": 3,
+            "replaced": 1,
+            "rejected": 0,
+            "failure": None,
+        }
+
+    def test_flights_from_csv_without_a_heading(
+        self, manage: Manage, site_regions: ThreeRegions, file: Path
+    ) -> None:
+        create_table(site_regions.client(OREGON), FLIGHTS)
+        file.write_text(
+            "2452052965,American,502,FirstClass,(943) 8641482,2/14/19\n26806130,British,+828,,,\n"
+        )
+        columns = "flight_id:N,airlines_name,available_seats:N,seat_type,phone,date"
+        ran = manage("load", "flights", file, "--map", columns)
+        assert (ran.code, ran.err) == (0, "")
+        by_id = {item["flight_id"]["N"]: item for item in stored(site_regions, OREGON, "flights")}
+        assert by_id["2452052965"]["available_seats"] == {"N": "502"}
+        assert by_id["2452052965"]["phone"] == {"S": "(943) 8641482"}
+        assert set(by_id["26806130"]) == {"flight_id", "airlines_name", "available_seats"}
+
+    def test_a_table_that_is_not_the_project_s(
+        self, manage: Manage, site_regions: ThreeRegions, file: Path
+    ) -> None:
+        create_table(site_regions.client(OREGON), FLIGHTS.named("mine"))
+        file.write_text("flight_id,airlines_name\n7,Delta\n")
+        assert manage("load", "mine", file).code == 0
+        assert stored(site_regions, OREGON, "mine") == [
+            {"flight_id": {"N": "7"}, "airlines_name": {"S": "Delta"}}
+        ]
+
+    def test_the_workshop_s_own_data(self, manage: Manage, site_regions: ThreeRegions) -> None:
+        if not WORKSHOP.is_file():
+            assert os.environ.get("CI") != "true" or not WORKSHOP.parent.parent.is_dir()
+            pytest.skip("the workshop's sample data is not on this machine")
+        ran = manage("load", "global-serverless", WORKSHOP)
+        assert (ran.code, ran.err) == (0, "")
+        requests = json.loads(WORKSHOP.read_text())["global-serverless"]
+        written = [request["PutRequest"]["Item"] for request in requests]
+        found = stored(site_regions, OREGON)
+        assert sorted(found, key=_key) == sorted(written, key=_key)
+
+
+def _key(item: dict[str, Any]) -> tuple[str, str]:
+    return item["PK"]["S"], item["SK"]["S"]
+
+
+class TestBadRows:
+    BAD = lines(30) + '{"PK": "library"}\nnonsense\n' + lines(1)
+
+    def test_they_are_listed_and_the_good_ones_written(
+        self, manage: Manage, site_regions: ThreeRegions, file: Path
+    ) -> None:
+        file.write_text(self.BAD)
+        ran = manage("load", "global-serverless", file)
+        assert ran.code == 3
+        assert ran.out == (
+            "30 items written to global-serverless in us-west-2\n"
+            "1 row replaced by a later one with the same key\n"
+            "2 rows rejected\n"
+        )
+        assert ran.err == (
+            "row 31: it has no SK, which is part of the key\n"
+            "row 32: it is not JSON\n"
+            "row 1: row 33 has the same key and replaces it\n"
+            f"load: 2 rows of {file} rejected: mend and load again.\n"
+        )
+        assert len(stored(site_regions, OREGON)) == 30
+
+    @pytest.mark.usefixtures("site_regions")
+    def test_all_of_them_are_in_the_file_of_rejects(
+        self, manage: Manage, file: Path, tmp_path: Path
+    ) -> None:
+        rejects = tmp_path / "rejects.jsonl"
+        rejects.write_text("from an earlier run\n")
+        file.write_text(self.BAD)
+        manage("load", "global-serverless", file, "--rejects", rejects)
+        assert [json.loads(line) for line in rejects.read_text().splitlines()] == [
+            {
+                "row": 31,
+                "reason": "it has no SK, which is part of the key",
+                "data": {"PK": "library"},
+            },
+            {"row": 32, "reason": "it is not JSON", "data": "nonsense"},
+        ]
+
+    @pytest.mark.usefixtures("site_regions")
+    def test_only_the_first_twenty_are_shown(self, manage: Manage, file: Path) -> None:
+        file.write_text(lines(1) + "nonsense\n" * 100)
+        err = manage("load", "global-serverless", file).err.splitlines()
+        assert err[19] == "row 21: it is not JSON"
+        assert err[20] == "… and 80 more rows rejected"
+        assert len(err) == 22
+
+    @pytest.mark.usefixtures("site_regions")
+    def test_nothing_but_bad_rows_is_a_failure(self, manage: Manage, file: Path) -> None:
+        file.write_text("PK,title\na,b\n")
+        assert manage("load", "global-serverless", file).code == 1
+
+
+class TestDryRun:
+    def test_nothing_is_written(
+        self, manage: Manage, site_regions: ThreeRegions, file: Path
+    ) -> None:
+        file.write_text(lines(3))
+        ran = manage("load", "global-serverless", file, "--dry-run")
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out == "3 items would be written to global-serverless in us-west-2\n"
+        assert stored(site_regions, OREGON) == []
+
+    def test_a_known_table_need_not_be_reachable(self, manage: Manage, file: Path) -> None:
+        file.write_text(lines(3) + "nonsense\n")
+        ran = manage("load", "global-serverless", file, "--dry-run")
+        assert ran.code == 3
+        assert "row 4: it is not JSON" in ran.err
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("options", "sentence"),
+        [
+            (["--workers", "0"], "--workers is 0: write 1 to 32."),
+            (["--workers", "33"], "--workers is 33: write 1 to 32."),
+            (["--region", "us-west-9"], "'us-west-9' is not an AWS region"),
+            (["--region", "sa-east-1"], "No endpoint is known for sa-east-1: add it to GT_END"),
+            (["--map", "a:X"], "--map: 'a:X' is no column: write NAME or NAME:TYPE"),
+            (["--format", "xml"], "invalid choice"),
+            (["--workers", "many"], "invalid int value"),
+        ],
+    )
+    def test_options_that_make_no_sense(
+        self, manage: Manage, file: Path, options: list[str], sentence: str
+    ) -> None:
+        file.write_text(lines(1))
+        ran = manage("load", "global-serverless", file, *options)
+        assert (ran.code, ran.out) == (2, "")
+        assert sentence in ran.err
+        assert "Traceback" not in ran.err
+
+    def test_a_file_that_is_not_there(self, manage: Manage, tmp_path: Path) -> None:
+        ran = manage("load", "global-serverless", tmp_path / "nosuch")
+        assert ran.code == 2
+        assert ran.err.endswith("nosuch is no file: name the file to load.\n")
+
+    def test_the_rejects_must_not_overwrite_the_data(self, manage: Manage, file: Path) -> None:
+        file.write_text(lines(1))
+        ran = manage("load", "global-serverless", file, "--rejects", file)
+        assert ran.code == 2
+        assert file.read_text() == lines(1)
+
+    def test_rejects_that_cannot_be_written(self, manage: Manage, file: Path) -> None:
+        file.write_text(lines(1))
+        ran = manage("load", "global-serverless", file, "--rejects", file / "below")
+        assert ran.code == 2
+        assert "cannot be written" in ran.err
+
+    @pytest.mark.parametrize("content", ["", "[1,", '{\n"a":\n1}'])
+    def test_a_file_that_cannot_be_read(self, manage: Manage, file: Path, content: str) -> None:
+        file.write_text(content)
+        ran = manage("load", "global-serverless", file)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith(f"load: {file} is ")
+
+    def test_a_region_that_is_away(self, manage: Manage, file: Path) -> None:
+        """The test settings point nowhere."""
+        file.write_text(lines(1))
+        ran = manage("load", "global-serverless", file)
+        assert ran.code == 1
+        assert "us-west-2 does not answer (refused)" in ran.err
+        assert "Traceback" not in ran.err
+
+    @pytest.mark.usefixtures("site_regions")
+    def test_a_table_that_is_nowhere(self, manage: Manage, file: Path) -> None:
+        file.write_text(lines(1))
+        for table in ("flights", "nosuch"):
+            ran = manage("load", table, file, "--map", "flight_id:N")
+            assert ran.code == 1
+
+
+def test_stopped_by_ctrl_c_and_run_again_it_ends_with_the_same_items(
+    site_regions: ThreeRegions, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A real process, a real SIGINT in the middle of it.
+
+    A test run in the background of a shell ignores SIGINT, and its children would, too.
+    """
+    file = tmp_path / "data.jsonl"
+    file.write_text(lines(20_000))
+    endpoints = ",".join(f"{name}={url}" for name, url in site_regions.endpoints.items())
+    environment = os.environ | {
+        "GT_ENDPOINTS": endpoints,
+        "SANDBOX_DIR": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "gtsite.settings.local",
+    }
+    heeded_before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, heeded_before))
+    command = [sys.executable, "manage.py", "load", "global-serverless", str(file)]
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not stored(site_regions, OREGON):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "items written: load the file again to finish.\nStopped.\n" in err
+    assert "Traceback" not in err
+    done = subprocess.run(command, cwd=PROJECT, env=environment, check=False, capture_output=True)
+    assert done.returncode == 0
+    counted = sum(
+        page["Count"]
+        for page in site_regions.client(OREGON)
+        .get_paginator("scan")
+        .paginate(TableName="global-serverless", Select="COUNT")
+    )
+    assert counted == 20_000

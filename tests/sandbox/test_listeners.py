@@ -1,0 +1,271 @@
+"""Outages as a caller meets them: refused, silent, cut off; and none of it elsewhere."""
+
+import http.client
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from gtsite.sandbox.client import SandboxRefused
+from tests.support.sandbox import HOST, REGIONS, RunningSandbox, frozen, send, text, wait_until
+
+HOME, AWAY, THIRD = REGIONS
+SHORT_SECONDS = 0.4
+CUT_OFF = (ConnectionError, http.client.RemoteDisconnected)
+Start = Callable[..., RunningSandbox]
+
+
+def read(sandbox: RunningSandbox, region: str, *, shared: bool = False) -> object:
+    client = sandbox.client(region, shared, read_seconds=SHORT_SECONDS)
+    return client.list_tables()
+
+
+def test_a_region_that_refuses_cannot_be_connected_to(sandbox: RunningSandbox) -> None:
+    sandbox.control.outage(HOME, "refuse")
+    with pytest.raises(EndpointConnectionError):
+        read(sandbox, HOME)
+    with pytest.raises(ConnectionClosedError):
+        read(sandbox, HOME, shared=True)
+    for shared in (False, True):
+        read(sandbox, AWAY, shared=shared)
+    sandbox.control.heal(HOME)
+    for shared in (False, True):
+        read(sandbox, HOME, shared=shared)
+
+
+def test_a_black_hole_takes_connections_and_never_answers(sandbox: RunningSandbox) -> None:
+    sandbox.control.outage(HOME, "blackhole")
+    for shared in (False, True):
+        with pytest.raises(ReadTimeoutError):
+            read(sandbox, HOME, shared=shared)
+        read(sandbox, AWAY, shared=shared)
+    sandbox.control.heal(HOME)
+    for shared in (False, True):
+        read(sandbox, HOME, shared=shared)
+
+
+def test_one_outage_can_turn_into_the_other(sandbox: RunningSandbox) -> None:
+    sandbox.control.outage(HOME, "blackhole")
+    sandbox.control.outage(HOME, "refuse")
+    with pytest.raises(EndpointConnectionError):
+        read(sandbox, HOME)
+    sandbox.control.outage(HOME, "blackhole")
+    with pytest.raises(ReadTimeoutError):
+        read(sandbox, HOME)
+
+
+def test_a_black_hole_answers_nothing_at_all(sandbox: RunningSandbox) -> None:
+    """Neither a health check, nor a request without a signature, nor another service."""
+    sandbox.control.outage(HOME, "blackhole")
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+    sts = b"Authorization: Credential=x/20260101/us-west-2/sts/aws4_request\r\n"
+    for request in (
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        post + b"\r\n{}",
+        post + sts + b"\r\n{}",
+    ):
+        with socket.create_connection((HOST, sandbox.port_of(HOME)), SHORT_SECONDS) as wire:
+            wire.sendall(request)
+            with pytest.raises(TimeoutError):
+                wire.recv(1)
+    sandbox.control.heal(HOME)
+    assert _health(sandbox.port_of(HOME)) == b"healthy: dynamodb.us-west-2.localhost\n"
+    assert _health(sandbox.port) == b"healthy: dynamodb.sandbox.localhost\n"
+
+
+def test_whoever_waits_in_a_black_hole_is_cut_off_when_it_ends(sandbox: RunningSandbox) -> None:
+    sandbox.control.outage(HOME, "blackhole")
+    with socket.create_connection((HOST, sandbox.port_of(HOME)), 20) as wire:
+        wire.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        sandbox.control.status()
+        sandbox.control.heal(HOME)
+        assert _end_of(wire) == b""
+
+
+@pytest.mark.parametrize("fault", ["refuse", "blackhole"])
+def test_open_connections_of_a_region_do_not_outlive_its_outage(
+    sandbox: RunningSandbox, fault: Any
+) -> None:
+    connection = http.client.HTTPConnection(HOST, sandbox.port_of(HOME), timeout=20)
+    elsewhere = http.client.HTTPConnection(HOST, sandbox.port_of(AWAY), timeout=20)
+    for each in (connection, elsewhere):
+        _again(each)
+    sandbox.control.outage(HOME, fault)
+    sandbox.control.heal()
+    with closing(connection), pytest.raises(CUT_OFF):
+        _again(connection)
+    with closing(elsewhere):
+        assert _again(elsewhere)
+
+
+def test_healing_what_is_well_breaks_no_connection(sandbox: RunningSandbox) -> None:
+    connection = http.client.HTTPConnection(HOST, sandbox.port_of(HOME), timeout=20)
+    with closing(connection):
+        for _ in range(2):
+            assert _again(connection)
+            sandbox.control.heal()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("fault", ["refuse", "blackhole"])
+def test_a_request_under_way_when_its_region_goes_is_never_answered(
+    sandbox: RunningSandbox, table: str, fault: Any, shared: bool
+) -> None:
+    """The write is done and the writer does not learn of it: what an unknown outcome is."""
+    sandbox.create_table(table)
+    port = sandbox.port if shared else sandbox.port_of(HOME)
+    with frozen(sandbox.engine_pid(HOME)):
+        connection = under_way(sandbox, port, table)
+        sandbox.control.outage(HOME, fault)
+        sandbox.control.heal(HOME)
+    with closing(connection), pytest.raises(CUT_OFF):
+        connection.getresponse()
+    for region in REGIONS:
+        _wait_for_item(sandbox, table, region)
+
+
+def test_writes_neither_leave_nor_reach_a_region_that_is_away(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    sandbox.create_table(table)
+    sandbox.control.set_lag(lag_ms=600_000)
+    sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("from home")})
+    sandbox.control.outage(HOME)
+    sandbox.control.set_lag(lag_ms=0)
+    sandbox.client(AWAY).put_item(TableName=table, Item={"PK": text("from away")})
+    wait_until(lambda: set(sandbox.scan(table, THIRD)) == {"from away"})
+    waiting = {(each.source, each.target): each for each in sandbox.control.status().pairs}
+    assert waiting[HOME, AWAY].backlog == waiting[HOME, THIRD].backlog == 1
+    assert waiting[AWAY, HOME].backlog == 1
+    assert waiting[AWAY, THIRD].backlog == 0
+    assert waiting[HOME, AWAY].oldest_ms > 0
+    assert set(sandbox.scan(table, AWAY)) == {"from away"}
+    sandbox.control.heal(HOME)
+    sandbox.drain()
+    for region in REGIONS:
+        assert set(sandbox.scan(table, region)) == {"from home", "from away"}
+
+
+def test_a_caller_that_gives_up_on_a_write_leaves_it_whole(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    """The connection is gone before the engine has answered; the write is done and replicated."""
+    sandbox.create_table(table)
+    with frozen(sandbox.engine_pid(HOME)):
+        under_way(sandbox, sandbox.port_of(HOME), table).close()
+    for region in REGIONS:
+        _wait_for_item(sandbox, table, region)
+    sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("a"), "v": text("again")})
+    sandbox.drain()
+    assert [len(sandbox.stream(table, region)) for region in REGIONS] == [2] * 3
+
+
+def test_a_caller_that_hangs_up_in_its_own_sentence_does_no_harm(sandbox: RunningSandbox) -> None:
+    for _ in range(3):
+        with socket.create_connection((HOST, sandbox.port), 20) as wire:
+            wire.sendall(
+                b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n"
+                b"X-Amz-Target: DynamoDB_20120810.ListTables\r\n"
+                b"Authorization: Credential=x/20260101/us-west-2/dynamodb/aws4_request\r\n\r\n{"
+            )
+    assert "TableNames" in sandbox.client(HOME, shared=True).list_tables()
+    assert "Traceback" not in sandbox.output()
+
+
+def test_a_region_whose_port_was_taken_meanwhile_says_so_and_comes_back_later(
+    start: Start,
+) -> None:
+    own = start()
+    own.control.outage(HOME)
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        thief.bind((HOST, own.port_of(HOME)))
+        thief.listen()
+        with pytest.raises(SandboxRefused, match=f"port {own.port_of(HOME)}"):
+            own.control.heal()
+    own.control.heal()
+    read(own, HOME)
+
+
+def test_a_stop_does_not_wait_for_who_hangs_in_a_black_hole(start: Start) -> None:
+    own = start()
+    own.control.outage(HOME, "blackhole")
+    with socket.create_connection((HOST, own.port_of(HOME)), 20) as wire:
+        wire.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        own.control.status()
+        own.stop()
+        assert _end_of(wire) == b""
+
+
+def test_an_engine_that_is_killed_costs_its_region_errors_and_no_data(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    sandbox.create_table(table)
+    sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("a")})
+    old = sandbox.kill_engine(HOME)
+    assert sandbox.engine_pid(HOME) != old
+    assert set(sandbox.scan(table, HOME)) == {"a"}
+    sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("b")})
+    sandbox.drain()
+    assert set(sandbox.scan(table, THIRD)) == {"a", "b"}
+
+
+def test_an_engine_killed_in_the_middle_of_a_write_costs_a_500_and_nothing_half_done(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    sandbox.create_table(table)
+    pid = sandbox.engine_pid(HOME)
+    with frozen(pid):
+        connection = under_way(sandbox, sandbox.port_of(HOME), table)
+        sandbox.client(AWAY).put_item(TableName=table, Item={"PK": text("b")})
+        sandbox.kill_engine(HOME)
+    with closing(connection):
+        answered = connection.getresponse()
+        assert answered.status == 500
+        assert b"InternalServerError" in answered.read()
+    sandbox.drain()
+    homes = sandbox.scan(table, HOME)
+    assert homes == sandbox.scan(table, AWAY) == sandbox.scan(table, THIRD)
+    assert "b" in homes
+
+
+def under_way(sandbox: RunningSandbox, port: int, table: str) -> http.client.HTTPConnection:
+    """A PutItem that the sandbox has read and its frozen engine has not.
+
+    What came before the answer to the second status was read before it: one loop does it all.
+    """
+    body = {"TableName": table, "Item": {"PK": text("a")}}
+    connection = send(port, "PutItem", body, HOME)
+    for _ in range(5):
+        sandbox.control.status()
+    return connection
+
+
+def _wait_for_item(sandbox: RunningSandbox, table: str, region: str) -> None:
+    wait_until(lambda: set(sandbox.scan(table, region)) == {"a"})
+
+
+def _again(connection: http.client.HTTPConnection) -> bytes:
+    connection.request("GET", "/")
+    return connection.getresponse().read()
+
+
+def _health(port: int) -> bytes:
+    connection = http.client.HTTPConnection(HOST, port, timeout=20)
+    with closing(connection):
+        return _again(connection)
+
+
+def _end_of(wire: socket.socket) -> bytes:
+    """What comes until the other side ends the connection, politely or not."""
+    try:
+        return wire.recv(1)
+    except ConnectionResetError:
+        return b""

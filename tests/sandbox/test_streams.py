@@ -1,0 +1,259 @@
+"""DynamoDB Streams: each change of a replica once, in order, from wherever one starts."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.sandbox import REGIONS, RunningSandbox, error_of, number, text
+
+HOME, AWAY, _ = REGIONS
+Start = Callable[..., RunningSandbox]
+
+
+def arn_of(sandbox: RunningSandbox, table: str, region: str = HOME) -> str:
+    return str(sandbox.client(region).describe_table(TableName=table)["Table"]["LatestStreamArn"])
+
+
+def iterator(sandbox: RunningSandbox, table: str, kind: str, **more: Any) -> str:
+    streams = sandbox.streams(HOME)
+    arn = arn_of(sandbox, table)
+    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    answered = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType=kind, **more
+    )
+    return str(answered["ShardIterator"])
+
+
+def records(sandbox: RunningSandbox, at: str, **more: Any) -> list[int]:
+    """The numbers that were put, as the stream tells them from an iterator on."""
+    page = sandbox.streams(HOME).get_records(ShardIterator=at, **more)
+    return [_value(record) for record in page["Records"]]
+
+
+def put(sandbox: RunningSandbox, table: str, *values: int, region: str = HOME) -> None:
+    for value in values:
+        sandbox.client(region).put_item(TableName=table, Item={"PK": text("a"), "v": number(value)})
+
+
+@pytest.fixture
+def global_table(sandbox: RunningSandbox, table: str) -> str:
+    sandbox.create_table(table, HOME, AWAY)
+    return table
+
+
+def test_a_write_is_in_every_replicas_stream_once_and_echoes_nowhere(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    sandbox.create_table(table)
+    put(sandbox, table, 1, 2)
+    sandbox.drain()
+    put(sandbox, table, 3, region=AWAY)
+    sandbox.drain()
+    for region in REGIONS:
+        found = sandbox.stream(table, region)
+        assert [_value(record) for record in found] == [1, 2, 3]
+        assert {record["awsRegion"] for record in found} == {region}
+
+
+def test_records_say_what_was_done_with_both_images(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    put(sandbox, global_table, 1, 2)
+    sandbox.client(HOME).delete_item(TableName=global_table, Key={"PK": text("a")})
+    sandbox.drain()
+    one, two = ({"PK": text("a"), "v": number(value)} for value in (1, 2))
+    for region in (HOME, AWAY):
+        insert, modify, remove = sandbox.stream(global_table, region)
+        assert [each["eventName"] for each in (insert, modify, remove)] == [
+            "INSERT",
+            "MODIFY",
+            "REMOVE",
+        ]
+        assert "OldImage" not in insert["dynamodb"]
+        assert insert["dynamodb"]["NewImage"] == one
+        assert (modify["dynamodb"]["OldImage"], modify["dynamodb"]["NewImage"]) == (one, two)
+        assert remove["dynamodb"]["OldImage"] == two
+        assert "NewImage" not in remove["dynamodb"]
+        assert {each["eventSource"] for each in (insert, modify, remove)} == {"aws:dynamodb"}
+        assert insert["dynamodb"]["Keys"] == {"PK": text("a")}
+        assert insert["dynamodb"]["SizeBytes"] > 0
+        assert insert["dynamodb"]["ApproximateCreationDateTime"].tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("view", "images"),
+    [
+        ("KEYS_ONLY", set()),
+        ("NEW_IMAGE", {"NewImage"}),
+        ("OLD_IMAGE", {"OldImage"}),
+        ("NEW_AND_OLD_IMAGES", {"NewImage", "OldImage"}),
+    ],
+)
+def test_a_view_decides_on_the_images(
+    sandbox: RunningSandbox, table: str, view: str, images: set[str]
+) -> None:
+    stream = {"StreamEnabled": True, "StreamViewType": view}
+    sandbox.create_table(table, HOME, AWAY, StreamSpecification=stream)
+    put(sandbox, table, 1, 2)
+    sandbox.drain()
+    for region in (HOME, AWAY):
+        _, modify = sandbox.stream(table, region)
+        assert set(modify["dynamodb"]) & {"NewImage", "OldImage"} == images
+        assert modify["dynamodb"]["StreamViewType"] == view
+
+
+def test_a_write_that_changes_nothing_leaves_no_record(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    put(sandbox, global_table, 1, 1)
+    sandbox.client(HOME).delete_item(TableName=global_table, Key={"PK": text("nobody")})
+    sandbox.drain()
+    for region in (HOME, AWAY):
+        assert len(sandbox.stream(global_table, region)) == 1
+
+
+def test_the_loser_of_a_conflict_is_in_its_own_stream_only(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    sandbox.control.set_lag(lag_ms=600_000)
+    put(sandbox, global_table, 1)
+    put(sandbox, global_table, 2, region=AWAY)
+    sandbox.control.set_lag(lag_ms=0)
+    sandbox.drain()
+    assert [_value(each) for each in sandbox.stream(global_table, HOME)] == [1, 2]
+    assert [_value(each) for each in sandbox.stream(global_table, AWAY)] == [2]
+
+
+def test_streams_are_listed_by_region_and_table_and_by_the_page(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    streams = sandbox.streams(AWAY)
+    (only,) = streams.list_streams(TableName=global_table)["Streams"]
+    arn = arn_of(sandbox, global_table, AWAY)
+    assert only["StreamArn"] == arn
+    assert arn == (
+        f"arn:aws:dynamodb:{AWAY}:123456789012:table/{global_table}/stream/{only['StreamLabel']}"
+    )
+    assert arn != arn_of(sandbox, global_table, HOME)
+    everyone = [each["StreamArn"] for each in streams.list_streams()["Streams"]]
+    assert arn in everyone
+    paged: list[str] = []
+    start: dict[str, str] = {}
+    while True:
+        page = streams.list_streams(Limit=1, **start)
+        paged += [each["StreamArn"] for each in page["Streams"]]
+        if "LastEvaluatedStreamArn" not in page:
+            break
+        start = {"ExclusiveStartStreamArn": page["LastEvaluatedStreamArn"]}
+    assert paged == everyone
+
+
+def test_a_stream_is_described_with_one_open_shard(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    arn = arn_of(sandbox, global_table)
+    found = sandbox.streams(HOME).describe_stream(StreamArn=arn)["StreamDescription"]
+    assert found["StreamStatus"] == "ENABLED"
+    assert found["TableName"] == global_table
+    assert found["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert found["KeySchema"] == [{"AttributeName": "PK", "KeyType": "HASH"}]
+    (shard,) = found["Shards"]
+    assert 28 <= len(shard["ShardId"]) <= 65
+    assert 21 <= len(shard["SequenceNumberRange"]["StartingSequenceNumber"]) <= 40
+    assert "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+    behind = sandbox.streams(HOME).describe_stream(
+        StreamArn=arn, ExclusiveStartShardId=shard["ShardId"]
+    )
+    assert behind["StreamDescription"]["Shards"] == []
+
+
+def test_iterators_of_all_four_types_start_where_they_say(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    put(sandbox, global_table, 1, 2, 3)
+    second = sandbox.stream(global_table, HOME)[1]["dynamodb"]["SequenceNumber"]
+    latest = iterator(sandbox, global_table, "LATEST")
+    put(sandbox, global_table, 4)
+    horizon = iterator(sandbox, global_table, "TRIM_HORIZON")
+    at = iterator(sandbox, global_table, "AT_SEQUENCE_NUMBER", SequenceNumber=second)
+    after = iterator(sandbox, global_table, "AFTER_SEQUENCE_NUMBER", SequenceNumber=second)
+    assert records(sandbox, horizon) == [1, 2, 3, 4]
+    assert records(sandbox, at) == [2, 3, 4]
+    assert records(sandbox, after) == [3, 4]
+    assert records(sandbox, latest) == [4]
+
+
+def test_records_come_by_the_page_and_an_iterator_at_the_end_waits_for_more(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    put(sandbox, global_table, *range(7))
+    at = iterator(sandbox, global_table, "TRIM_HORIZON")
+    seen: list[list[int]] = []
+    for _ in range(4):
+        page = sandbox.streams(HOME).get_records(ShardIterator=at, Limit=3)
+        seen.append([_value(record) for record in page["Records"]])
+        at = page["NextShardIterator"]
+    assert seen == [[0, 1, 2], [3, 4, 5], [6], []]
+    put(sandbox, global_table, 7)
+    assert records(sandbox, at) == [7]
+
+
+def test_sequence_numbers_rise_and_event_ids_are_unique(
+    sandbox: RunningSandbox, global_table: str
+) -> None:
+    put(sandbox, global_table, *range(12))
+    found = sandbox.stream(global_table, HOME)
+    numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in found]
+    assert numbers == sorted(set(numbers))
+    assert len({record["eventID"] for record in found}) == 12
+
+
+def test_a_reader_goes_on_after_a_restart_where_it_stopped(start: Start) -> None:
+    own = start()
+    own.create_table("read", HOME, AWAY)
+    put(own, "read", 1, 2)
+    at = iterator(own, "read", "TRIM_HORIZON")
+    page = own.streams(HOME).get_records(ShardIterator=at, Limit=1)
+    assert [_value(record) for record in page["Records"]] == [1]
+    own.kill()
+    own.restart()
+    put(own, "read", 3)
+    assert records(own, page["NextShardIterator"]) == [2, 3]
+
+
+def test_what_is_no_stream_is_refused(sandbox: RunningSandbox, global_table: str) -> None:
+    streams = sandbox.streams(HOME)
+    arn = arn_of(sandbox, global_table)
+    nowhere = arn.replace(global_table, "nowhere")
+    last = "9" * 40
+    at = iterator(sandbox, global_table, "AFTER_SEQUENCE_NUMBER", SequenceNumber=last)
+    assert records(sandbox, at) == []
+    far = base64.urlsafe_b64encode(json.dumps([arn, 10**60]).encode()).decode()
+    assert records(sandbox, far) == []
+    expected: dict[Callable[[], Any], str] = {
+        lambda: streams.describe_stream(StreamArn=nowhere): "ResourceNotFoundException",
+        lambda: streams.describe_stream(
+            StreamArn=arn_of(sandbox, global_table, AWAY)
+        ): "ResourceNotFoundException",
+        lambda: streams.get_shard_iterator(
+            StreamArn=arn, ShardId="shardId-" + "0" * 20, ShardIteratorType="LATEST"
+        ): "ResourceNotFoundException",
+        lambda: iterator(sandbox, global_table, "LATER"): "ValidationException",
+        lambda: iterator(
+            sandbox, global_table, "AT_SEQUENCE_NUMBER", SequenceNumber="x" * 21
+        ): "ValidationException",
+        lambda: streams.get_records(ShardIterator="what?"): "ValidationException",
+        lambda: streams.get_records(
+            ShardIterator=base64.urlsafe_b64encode(b"7").decode()
+        ): "ValidationException",
+        lambda: records(sandbox, at, Limit=1001): "ValidationException",
+    }
+    for call, code in expected.items():
+        assert error_of(call)[0] == code
+
+
+def _value(record: dict[str, Any]) -> int:
+    return int(record["dynamodb"]["NewImage"]["v"]["N"])
