@@ -16,9 +16,6 @@ from gtsite.dynamodb.repository import Table
 
 logger = logging.getLogger(__name__)
 
-MOST_BOOKMARKS = 1000
-"""About 150 kB, well inside the 1 MB one query returns; a viewer with more misses the rest."""
-
 Item = Mapping[str, Any]
 
 
@@ -34,14 +31,13 @@ class Bookmarks:
         return next(_readable([] if item is None else [item]), None)
 
     def list_newest(self, viewer_id: str) -> tuple[Bookmark, ...]:
-        """One request: the viewer's positions, the latest first."""
-        page = self._table.query(viewer_id, limit=MOST_BOOKMARKS).value
-        return tuple(sorted(_readable(page.items), key=_age))
+        """Every position of the viewer, the latest first: one request for some 7,000 of them."""
+        return tuple(sorted(_readable(self._table.iter_query(viewer_id)), key=_age))
 
     def list_episodes(self, viewer_id: str, show_id: str) -> tuple[Bookmark, ...]:
-        """One request: the viewer's positions in the episodes of one show."""
-        page = self._table.query(viewer_id, prefix=f"{show_id}#", limit=MOST_BOOKMARKS).value
-        return tuple(_readable(page.items))
+        """Every position of the viewer in one show, by episode; one request, as a rule."""
+        items = self._table.iter_query(viewer_id, prefix=f"{show_id}#")
+        return tuple(_readable(items))
 
     def save(self, bookmark: Bookmark) -> bool:
         """Writes the position if none as new is there; True when it was written.

@@ -17,7 +17,7 @@ def test_every_file_with_tests_in_it_is_collected() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    collected = {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
+    collected = {line.partition(":")[0] for line in done.stdout.splitlines() if ".py:" in line}
     written = {
         str(file.relative_to(TESTS.parent)) for file in TESTS.rglob("*.py") if _has_tests(file)
     }

@@ -9,16 +9,22 @@ import threading
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
 
+from gtsite.dynamodb.errors import BadAwsSettings
 from gtsite.dynamodb.failures import GarbledAnswer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HTTP_ERRORS = 300
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Never reached through a proxy, whatever the environment says of proxies."""
 SANDBOX_CREDENTIALS = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
 
 
@@ -43,6 +49,7 @@ class Clients:
     `endpoints` maps a region to its URL; a region without one is at AWS. Where there is an
     endpoint, and no key in the environment, the key is `sandbox`. A call costs at most
     `connect_seconds` + `read_seconds`. The pool is as large as the threads that may call at once.
+    Raises `BadAwsSettings` where the SDK cannot use the profile, keys or files it finds.
     """
 
     def __init__(
@@ -56,8 +63,7 @@ class Clients:
         self.read_seconds = read_seconds
         self._endpoints = dict(endpoints)
         self._lock = threading.Lock()
-        self._session = boto3.session.Session()
-        self._session.events.register("before-parse.dynamodb", check_whole)
+        self._session = _new_session()
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._quick = Config(
             connect_timeout=connect_seconds,
@@ -103,10 +109,27 @@ class Clients:
     def _build(self, service: str, region: str, *, patient: bool) -> Any:
         endpoint = self._endpoints.get(region)
         invented = endpoint is not None and not os.environ.get("AWS_ACCESS_KEY_ID")
-        return self._session.client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint,
-            config=self._patient if patient else self._quick,
-            **(SANDBOX_CREDENTIALS if invented else {}),
-        )
+        config = self._patient if patient else self._quick
+        if endpoint is not None and urlsplit(endpoint).hostname in LOOPBACK:
+            config = config.merge(Config(proxies={}))
+        try:
+            return self._session.client(
+                service,
+                region_name=region,
+                endpoint_url=endpoint,
+                config=config,
+                **(SANDBOX_CREDENTIALS if invented else {}),
+            )
+        except (HTTPClientError, NotConnected):
+            raise
+        except BotoCoreError as error:
+            raise BadAwsSettings(error) from error
+
+
+def _new_session() -> Any:
+    try:
+        session = boto3.session.Session()
+    except BotoCoreError as error:
+        raise BadAwsSettings(error) from error
+    session.events.register("before-parse.dynamodb", check_whole)
+    return session

@@ -85,6 +85,13 @@ class AccessRefused(DataError):
         self.region = region
 
 
+class BadAwsSettings(DataError):
+    """The profile, keys or configuration file that the SDK found on this machine are unusable."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(f"The AWS settings of this process cannot be used: {reason}")
+
+
 class BadCursor(DataError):
     """A page's cursor was not made by this site for this query."""
 

@@ -29,6 +29,7 @@ from botocore.parsers import ResponseParserError
 
 from gtsite.dynamodb.errors import (
     AccessRefused,
+    BadAwsSettings,
     Contended,
     DataError,
     RegionUnavailable,
@@ -150,7 +151,7 @@ def classify(error: BaseException) -> Fault:
         return _BY_CODE.get(error_code(error)) or _by_status(error)
     if isinstance(error, TRANSPORT):
         return Fault.REGION
-    if isinstance(error, (*NO_CREDENTIALS, TableMissing, AccessRefused)):
+    if isinstance(error, (*NO_CREDENTIALS, TableMissing, AccessRefused, BadAwsSettings)):
         return Fault.MISCONFIGURED
     return Fault.CALLER
 
@@ -188,7 +189,7 @@ def trouble(error: BaseException) -> str:
         return _service_trouble(error)
     if isinstance(error, TableMissing):
         return "no-table"
-    if isinstance(error, (AccessRefused, *NO_CREDENTIALS)):
+    if isinstance(error, (AccessRefused, BadAwsSettings, *NO_CREDENTIALS)):
         return "no-access"
     if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
         return "timeout"

@@ -344,10 +344,9 @@ class Router:
 
     def _ask_for_proof(self, breaker: Breaker) -> None:
         """One probe, outside every meter. A refusal is an answer, too."""
-        client = self._clients.dynamodb(breaker.region)
         began = self._clock()
         try:
-            self._probe(client)
+            self._probe(self._clients.dynamodb(breaker.region))
         except FAILURES as error:
             if classify(error) in AT_FAULT:
                 breaker.failed(began=began, trouble=trouble(error))

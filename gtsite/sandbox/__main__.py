@@ -14,7 +14,7 @@ from gtsite.sandbox.config import DEFAULT_REGIONS, SandboxConfig
 from gtsite.sandbox.control import MAX_LAG_MS, Control
 from gtsite.sandbox.engines import EngineMissing
 from gtsite.sandbox.listeners import HOST, Listeners, PortTaken
-from gtsite.sandbox.processes import EngineFailed
+from gtsite.sandbox.processes import EngineFailed, EngineGone
 from gtsite.sandbox.sandbox import AlreadyRunning, Sandbox, only_one
 from gtsite.sandbox.wire import REGIONS
 
@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
             asyncio.run(_run(config))
     except (AlreadyRunning, EngineMissing, EngineFailed, PortTaken) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except EngineGone as error:
+        sys.stderr.write(f"The engine of {error} ended while the sandbox started: try again.\n")
         return 1
     except (OSError, sqlite3.Error) as error:
         sys.stderr.write(f"The sandbox cannot keep its data in {config.folder}: {error}.\n")

@@ -93,7 +93,8 @@ class Tables:
     def lost(self, region: str) -> None:
         """An engine without a file was started again: its tables are gone with its memory."""
         for replica in self._ledger.replicas():
-            if replica.region == region:
+            creating = replica.status == "CREATING"
+            if replica.region == region or (creating and replica.source == region):
                 self._forget(replica)
 
     async def _change(self, call: Call) -> Answer:
@@ -286,8 +287,10 @@ class Tables:
         while self._ledger.still_owed(replica.table, replica.region, last):  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         await asyncio.sleep(self._pace)
+        as_it_is = self._ledger.replica(replica.region, replica.table)
+        if as_it_is is None:
+            return
         with self._ledger.together():
-            as_it_is = self._ledger.replica(replica.region, replica.table) or replica
             self._ledger.save_replica(
                 replace(self._with_stream(as_it_is, replica.stream_view), status="ACTIVE")
             )

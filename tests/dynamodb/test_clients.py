@@ -1,6 +1,7 @@
 """The clients: how long they wait, whose key they use, how many connections they make."""
 
 import socket
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 
@@ -11,6 +12,7 @@ from botocore.exceptions import (
 )
 
 from gtsite.dynamodb.clients import Clients
+from gtsite.dynamodb.errors import BadAwsSettings
 from tests.support import faults
 from tests.support.faults import closed_port, faulty_server
 
@@ -50,6 +52,13 @@ def test_connections_are_kept_alive_and_shared_by_calls_one_after_another() -> N
         for _ in range(5):
             clients.dynamodb("us-west-2").list_tables()
         assert server.connections == 1
+
+
+def test_an_answer_that_matches_its_checksum_is_taken() -> None:
+    body = b'{"TableNames": ["t"]}'
+    good = faults.answer(200, body, checksum=str(zlib.crc32(body)))
+    with faulty_server(good) as server, at(server.url) as clients:
+        assert clients.dynamodb("us-west-2").list_tables()["TableNames"] == ["t"]
 
 
 @pytest.mark.usefixtures("credentials")
@@ -108,3 +117,18 @@ def test_closed_clients_are_built_anew() -> None:
         clients.close()
         assert clients.dynamodb("us-west-2") is not before
         clients.close()
+
+
+def test_a_profile_that_does_not_exist_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nosuch")
+    with pytest.raises(BadAwsSettings, match=r"profile \(nosuch\) could not be found"):
+        Clients(endpoints={"us-west-2": "http://127.0.0.1:9"})
+
+
+def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closed_port() as nobody, faulty_server(LIST) as server:
+        monkeypatch.setenv("HTTP_PROXY", nobody)
+        with at(server.url) as clients:
+            assert clients.dynamodb("us-west-2").list_tables()["TableNames"] == []

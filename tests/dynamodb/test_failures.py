@@ -12,6 +12,7 @@ from botocore.exceptions import (
 from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.errors import (
     AccessRefused,
+    BadAwsSettings,
     ConditionFailed,
     Contended,
     ItemRefused,
@@ -58,6 +59,7 @@ def failure_at(url: str) -> Exception:
         (faults.answer(504, b""), "error", True),
         (faults.answer(200, b"<html>Welcome to the hotel</html>"), "garbled", False),
         (faults.answer(200, b'{"Ite', length=400), "garbled", False),
+        (faults.answer(200, b'{"Item": {}}', checksum="1"), "garbled", False),
         (faults.answer(404, b"<html>Not Found</html>"), "error", True),
         (faults.answer(302, b""), "error", True),
     ],
@@ -73,6 +75,7 @@ def failure_at(url: str) -> Exception:
         "504 without a body",
         "200 in HTML",
         "half an answer",
+        "another answer than was checked",
         "404 in HTML",
         "302",
     ],
@@ -150,6 +153,7 @@ def test_an_error_answer(
         (NoCredentialsError(), Fault.MISCONFIGURED),
         (TableMissing("t", REGION), Fault.MISCONFIGURED),
         (AccessRefused(REGION, "no"), Fault.MISCONFIGURED),
+        (BadAwsSettings("no such profile"), Fault.MISCONFIGURED),
         (ConditionFailed(None), Fault.CALLER),
         (ItemRefused("no"), Fault.CALLER),
         (KeyError("bug"), Fault.CALLER),

@@ -185,6 +185,18 @@ class TestWriting:
         assert (loaded.written, loaded.replaced) == (len(expected), 200 - len(expected))
         assert len(heard.pairs) == loaded.replaced
 
+    def test_a_row_that_the_service_refused_is_not_replaced_but_rejected(
+        self, table: Table, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gtsite.dynamodb.loader.LARGEST_ITEM", 10_000_000)
+        items = [title(f"{n:02}", n=n) for n in range(30)]
+        items[3] = title("03", text="x" * 500_000)
+        items.append(title("03", n="mended"))
+        loaded = load_rows(rows(*items), table, heard)
+        assert (loaded.written, loaded.rejected, loaded.replaced) == (30, 1, 0)
+        assert heard.pairs == []
+        assert stored(table)["03"]["n"] == "mended"
+
     def test_loading_again_ends_with_the_same_items(self, table: Table, heard: Heard) -> None:
         items = [title(f"{n:03}", n=n) for n in range(60)]
         load_rows(rows(*items), table, heard)

@@ -1,4 +1,7 @@
-"""Two writers at the same moment: one wins, and the other one knows."""
+"""Two writers at the same moment: one wins, and the other one knows.
+
+Not on moto, which checks a condition and writes in two steps, so that both may win.
+"""
 
 import threading
 from collections.abc import Callable
@@ -32,6 +35,7 @@ def losers(results: list[object]) -> list[ConditionFailed]:
     return [each for each in results if isinstance(each, ConditionFailed)]
 
 
+@pytest.mark.parametrize("engine", ["dynoxide"], indirect=True)
 @pytest.mark.parametrize("round_", range(ROUNDS))
 class TestRaces:
     def test_one_of_two_puts_finds_the_place_empty(self, table: Table, round_: int) -> None:

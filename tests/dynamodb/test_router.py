@@ -18,6 +18,7 @@ from botocore.exceptions import (
 from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.errors import (
     AccessRefused,
+    BadAwsSettings,
     ConditionFailed,
     Contended,
     DataError,
@@ -419,6 +420,7 @@ class TestMisconfigured:
         [
             (TableMissing("t", OREGON), "no-table"),
             (AccessRefused(OREGON, "no"), "no-access"),
+            (BadAwsSettings("no such profile"), "no-access"),
             (service("ResourceNotFoundException"), "no-table"),
             (service("AccessDeniedException"), "no-access"),
         ],

@@ -14,6 +14,7 @@ from tests.support.sandbox import PROJECT, REGIONS, RunningSandbox
 
 SHARED = PROJECT.parent / "shared"
 DOCUMENT = SHARED / "seeds" / "001_1f16fa6096701d26.txt"
+OURS = PROJECT / "docs" / "sandbox.md"
 FENCED = re.compile(r"```\s*(aws .*?)```", re.DOTALL)
 HOME, _, REPLICA = REGIONS
 ITEM = {"PK": {"S": "user100"}, "SK": {"S": "AshlandValley"}, "Bookmark": {"N": "0"}}
@@ -107,6 +108,20 @@ def test_the_documents_commands_are_all_found(commands: list[str]) -> None:
     ]
     written = re.findall(r"\baws (?:sts|dynamodb|configure)\b", DOCUMENT.read_text())
     assert len(written) == len(commands)
+
+
+def test_the_example_of_our_own_document_works(own: RunningSandbox) -> None:
+    """But for the pause in it, which is as long as the machine it runs on needs."""
+    (block,) = re.findall(r"```sh\n(export AWS_.*?)```", OURS.read_text(), re.DOTALL)
+    before, pause, after = block.partition("sleep 2;")
+    assert pause
+    done = bash(own, "set -e\n" + before.replace(":8100", f":{own.port}"))
+    assert done.returncode == 0, done.stderr
+    own.wait_active("notes", HOME, "eu-west-1")
+    own.drain()
+    done = bash(own, after)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"Item": {"id": {"S": "1"}}}
 
 
 def test_errors_reach_the_command_line_in_awss_form(own: RunningSandbox) -> None:

@@ -47,14 +47,17 @@ def reset(caller: socket.socket) -> None:
     caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
-def answer(status: int, body: bytes | dict[str, str], *, length: int | None = None) -> Behaviour:
+def answer(
+    status: int, body: bytes | dict[str, str], *, length: int | None = None, checksum: str = ""
+) -> Behaviour:
     """An HTTP answer to each request; `length` promises more, or less, than there is."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def behave(caller: socket.socket) -> None:
         while request(caller):
             promised = len(raw) if length is None else length
-            head = f"HTTP/1.1 {status} X\r\nContent-Length: {promised}\r\n\r\n"
+            crc = f"x-amz-crc32: {checksum}\r\n" if checksum else ""
+            head = f"HTTP/1.1 {status} X\r\n{crc}Content-Length: {promised}\r\n\r\n"
             caller.sendall(head.encode() + raw)
             if promised != len(raw):
                 return
