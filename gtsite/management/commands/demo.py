@@ -11,9 +11,14 @@ from gtsite.management.base import SiteCommand, UsageError
 from gtsite.management.demo import DemoFailed, DemoPlan, run_demo
 from gtsite.management.processes import ChildGaveUp, Stopped
 from gtsite.management.rendering import lines, table
+from gtsite.sandbox.client import SandboxClient
+
+
+IN_MEMORY = "the data goes with it, since moto keeps it in memory"
 
 
 class Command(SiteCommand):
+    _fate = "the data stays"
     help = "Run the sandbox, the tables with their data, and one site per region, until Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,9 +54,11 @@ class Command(SiteCommand):
         except (DemoFailed, ChildGaveUp) as error:
             raise CommandError(str(error)) from error
         except Stopped:
-            self.say("Stopped; the data stays.")
+            self.say(f"Stopped; {self._fate}.")
 
     def _greet(self, plan: DemoPlan) -> None:
+        if not SandboxClient(settings.SANDBOX_CONTROL_URL, timeout_seconds=10).status().durable:
+            self._fate = IN_MEMORY
         sites = table("Meridian is running", "region", "site")
         for name in plan.regions:
             sites.add_row(f"{region(name).place}, {name}", f"{plan.site_url(name)}/")
@@ -69,7 +76,7 @@ class Command(SiteCommand):
             f"Any AWS SDK    AWS_ENDPOINT_URL={endpoint}",
             f"Data and logs  {plan.folder}",
             "",
-            "Ctrl-C stops everything; the data stays.",
+            f"Ctrl-C stops everything; {self._fate}.",
         ]
         self.answer(data, [*lines(sites), *more])
         self.stdout.flush()
