@@ -13,7 +13,6 @@ from gtsite.management.processes import ChildGaveUp, Stopped
 from gtsite.management.rendering import lines, table
 from gtsite.sandbox.client import SandboxClient
 
-
 IN_MEMORY = "the data goes with it, since moto keeps it in memory"
 
 
