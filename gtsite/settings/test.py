@@ -10,6 +10,7 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 GT_ENDPOINTS = dict.fromkeys(GT_REGIONS, "http://127.0.0.1:9")
 LAB_ENABLED = True
 SESSION_COOKIE_SECURE = False
+STATIC_ROOT = None
 STORAGES = {
     **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -12,7 +12,6 @@ from botocore.exceptions import (
 )
 
 from gtsite.dynamodb.clients import Clients
-from gtsite.dynamodb.errors import BadAwsSettings
 from tests.support import faults
 from tests.support.faults import closed_port, faulty_server
 
@@ -117,18 +116,3 @@ def test_closed_clients_are_built_anew() -> None:
         clients.close()
         assert clients.dynamodb("us-west-2") is not before
         clients.close()
-
-
-def test_a_profile_that_does_not_exist_is_said_in_one_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nosuch")
-    with pytest.raises(BadAwsSettings, match=r"profile \(nosuch\) could not be found"):
-        Clients(endpoints={"us-west-2": "http://127.0.0.1:9"})
-
-
-def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    with closed_port() as nobody, faulty_server(LIST) as server:
-        monkeypatch.setenv("HTTP_PROXY", nobody)
-        with at(server.url) as clients:
-            assert clients.dynamodb("us-west-2").list_tables()["TableNames"] == []

@@ -55,7 +55,7 @@ class RunningSandbox:
         regions: Sequence[str] = REGIONS,
         lag_ms: int = 40,
         jitter_ms: int = 0,
-        pace_seconds: float = 0.02,
+        pace_seconds: float = 0.0,
         engine: str | None = None,
         in_memory: bool = False,
     ) -> None:
