@@ -15,6 +15,7 @@ from tests.support.engines import (
     running,
     running_regions,
 )
+from tests.support.sandbox import RunningSandbox
 
 DEMO_LAG_MS = 400
 
@@ -77,3 +78,17 @@ def demo(running_demo: RunningDemo) -> Iterator[RunningDemo]:
     running_demo.settle()
     yield running_demo
     running_demo.settle()
+
+
+@pytest.fixture
+def site_sandbox(
+    tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> Iterator[RunningSandbox]:
+    """A fresh sandbox without tables, and the site's settings pointing at it: home us-west-2."""
+    with RunningSandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        settings.GT_REGIONS = list(running.regions)
+        settings.GT_LOCAL_REGION = running.regions[0]
+        settings.GT_ENDPOINTS = {name: running.endpoint_of(name) for name in running.regions}
+        connection.reset()
+        yield running
+        connection.reset()
