@@ -89,7 +89,6 @@ def _config(arguments: list[str] | None) -> SandboxConfig:
     parser.add_argument("--lag", type=int, default=1000, metavar="MS")
     parser.add_argument("--jitter", type=int, metavar="MS", help="a quarter of the lag by default")
     parser.add_argument("--pace", type=float, default=0.4, metavar="SECONDS")
-    parser.add_argument("--strict", action="store_true")
     told = parser.parse_args(arguments)
     jitter = told.lag // 4 if told.jitter is None else told.jitter
     if not 1025 <= told.port <= 65000:
@@ -106,7 +105,6 @@ def _config(arguments: list[str] | None) -> SandboxConfig:
         lag_ms=told.lag,
         jitter_ms=jitter,
         pace_seconds=told.pace,
-        strict=told.strict,
     )
 
 

@@ -15,7 +15,7 @@ class SandboxConfig:
     `port` is the shared endpoint; regions listen on the ports behind it in the order given, the
     control API on the port before it. `lag_ms` is the replication lag, give or take `jitter_ms`.
     `pace_seconds` is how long one step of a replica's life cycle takes. `folder` None keeps
-    everything in memory. `strict` refuses what AWS refuses today but once taught.
+    everything in memory.
     """
 
     regions: tuple[str, ...] = DEFAULT_REGIONS
@@ -25,7 +25,6 @@ class SandboxConfig:
     lag_ms: int = 1000
     jitter_ms: int = 250
     pace_seconds: float = 0.4
-    strict: bool = False
 
     @property
     def control_port(self) -> int:

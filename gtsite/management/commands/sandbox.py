@@ -88,7 +88,6 @@ class Command(SiteCommand):
             *("--folder", str(settings.SANDBOX_DIR)),
             *("--lag", str(options["lag"])),
             *(("--engine", options["engine"]) if options["engine"] else ()),
-            *(("--strict",) if os.environ.get("SANDBOX_STRICT") == "1" else ()),
         ]
         os.chdir(settings.BASE_DIR)
         os.execv(sys.executable, command)  # noqa: S606
