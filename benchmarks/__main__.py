@@ -17,7 +17,8 @@ from botocore.config import Config
 from rich.console import Console
 from rich.table import Table
 
-from tests.support.demo import REGIONS, RunningDemo, wait_until
+from tests.support.demo import RunningDemo
+from tests.support.sandbox import REGIONS, wait_until
 
 ROUNDS = 150
 PAGES = ("/", "/browse/", "/title/sintel/", "/watch/sintel/")

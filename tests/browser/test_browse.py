@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.support.demo import REGIONS, RunningDemo
+from tests.support.demo import RunningDemo
+from tests.support.sandbox import REGIONS
 
 HOME = REGIONS[0]
 pytestmark = pytest.mark.browser

@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.conftest import DEMO_LAG_MS
-from tests.support.demo import REGIONS, RunningDemo
+from tests.support.demo import RunningDemo
+from tests.support.sandbox import REGIONS
 
 OREGON, IRELAND, OHIO = REGIONS
 LONG_LAG_MS = 60_000

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.support.demo import REGIONS, RunningDemo
+from tests.support.demo import RunningDemo
+from tests.support.sandbox import REGIONS
 
 HOME, SECOND, _ = REGIONS
 pytestmark = pytest.mark.browser

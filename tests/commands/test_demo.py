@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.demo import HOST, PROJECT, REGIONS, RunningDemo, wait_until
+from tests.support.demo import RunningDemo
+from tests.support.sandbox import HOST, PROJECT, REGIONS, wait_until
 
 HOME = REGIONS[0]
 

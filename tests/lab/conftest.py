@@ -1,9 +1,6 @@
 """The lab on three regions that do not replicate, and on a sandbox that does."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from pytest_django import Settings
@@ -14,8 +11,9 @@ from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.repository import Table
 from gtsite.dynamodb.router import Router
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
-from tests.lab.rig import KEY, RunningSandbox, free_run, provision, put_bookmark
+from tests.lab.rig import KEY, put_bookmark
 from tests.support.engines import REGIONS, ThreeRegions
+from tests.support.sandbox import RunningSandbox
 
 
 @pytest.fixture
@@ -39,21 +37,10 @@ def items(lab_regions: ThreeRegions) -> Iterator[LabItems]:
 
 
 @pytest.fixture(scope="session")
-def _sandbox() -> Iterator[RunningSandbox]:
-    sandbox = RunningSandbox(free_run(len(REGIONS) + 2) + 1)
-    command = [sys.executable, "-m", "gtsite.sandbox", "--port", str(sandbox.port), "--lag", "0"]
-    process = subprocess.Popen(
-        [*command, "--pace", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    try:
-        assert "Sandbox ready" in process.stdout.readline()
-        provision(sandbox)
-        yield sandbox
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
+def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("lab"), lag_ms=0) as running:
+        running.create_table("global-serverless", *REGIONS, sort_key=True)
+        yield running
 
 
 @pytest.fixture
@@ -61,15 +48,14 @@ def lab_sandbox(_sandbox: RunningSandbox, settings: Settings) -> Iterator[Runnin
     """The site on a sandbox, whole and in step: the lab's item at 0 in every region."""
     _sandbox.control.heal()
     _sandbox.deliver()
-    with closing(Clients(endpoints=_sandbox.endpoints)) as clients:
-        clients.control(REGIONS[0]).put_item(
-            TableName="global-serverless", Item={**KEY, "Bookmark": {"N": "0"}}
-        )
+    _sandbox.client(REGIONS[0]).put_item(
+        TableName="global-serverless", Item={**KEY, "Bookmark": {"N": "0"}}
+    )
     _sandbox.deliver()
     settings.GT_REGIONS = list(REGIONS)
     settings.GT_LOCAL_REGION = REGIONS[0]
-    settings.GT_ENDPOINTS = _sandbox.endpoints
-    settings.SANDBOX_CONTROL_URL = _sandbox.url
+    settings.GT_ENDPOINTS = {name: _sandbox.endpoint_of(name) for name in REGIONS}
+    settings.SANDBOX_CONTROL_URL = _sandbox.control_url
     connection.reset()
     yield _sandbox
     connection.reset()

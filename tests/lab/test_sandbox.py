@@ -5,8 +5,8 @@ from pytest_django import Settings
 
 from bookmarks.lab.sandbox import look
 from gtsite.sandbox.client import SandboxRefused, Status
-from tests.lab.rig import RunningSandbox
 from tests.lab.visitor import LabBrowser
+from tests.support.sandbox import RunningSandbox
 
 OREGON, IRELAND, OHIO = "us-west-2", "eu-west-1", "us-east-2"
 REGIONS = (OREGON, IRELAND, OHIO)
@@ -15,12 +15,12 @@ NOWHERE = "http://127.0.0.1:9"
 
 @pytest.fixture(params=[False, True], ids=["no script", "htmx"])
 def browser(request: pytest.FixtureRequest, lab_sandbox: RunningSandbox) -> LabBrowser:
-    return LabBrowser(lab_sandbox.names, htmx=request.param)
+    return LabBrowser(lab_sandbox.regions, htmx=request.param)
 
 
 @pytest.fixture
 def plain(lab_sandbox: RunningSandbox) -> LabBrowser:
-    return LabBrowser(lab_sandbox.names)
+    return LabBrowser(lab_sandbox.regions)
 
 
 class TestReplication:

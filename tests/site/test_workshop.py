@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.demo import PROJECT, REGIONS, RunningDemo, wait_until
+from tests.support.demo import RunningDemo
+from tests.support.sandbox import PROJECT, REGIONS, wait_until
 
 HOME, SECOND, _ = REGIONS
 SAMPLE = PROJECT.parent / "shared" / "data" / "workshop-sample-data.json"

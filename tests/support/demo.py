@@ -2,20 +2,14 @@
 
 import http.client
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from gtsite.sandbox.client import SandboxClient
+from tests.support.sandbox import HOST, PROJECT, REGIONS, free_ports, wait_until
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-HOST = "127.0.0.1"
-REGIONS = ("us-west-2", "eu-west-1", "us-east-2")
 START_SECONDS = 120.0
 
 
@@ -24,7 +18,8 @@ class RunningDemo:
 
     def __init__(self, folder: Path, *, lag_ms: int) -> None:
         self.folder = folder
-        self.sandbox_port, self.site_port = _free_ports(len(REGIONS))
+        self.sandbox_port = free_ports(2 * len(REGIONS))
+        self.site_port = self.sandbox_port + len(REGIONS) + 1
         self._lag_ms = lag_ms
         self._process: subprocess.Popen[str] | None = None
         self.control = SandboxClient(f"http://{HOST}:{self.sandbox_port - 1}", timeout_seconds=10)
@@ -58,7 +53,7 @@ class RunningDemo:
     def wait_until_ready(self) -> None:
         """Until every site says that its own region's table answers, and the data is loaded."""
         for region in REGIONS:
-            wait_until(lambda region=region: self._ready(region), START_SECONDS)  # type: ignore[misc]
+            wait_until(lambda region=region: self._ready(region), region, START_SECONDS)  # type: ignore[misc]
 
     def stop(self) -> int:
         """Ctrl-C, and the exit code."""
@@ -116,29 +111,3 @@ class RunningDemo:
 
     def _provisioned(self) -> bool:
         return "Ctrl-C" in self.output()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Poll until it holds; the bound is there to end a broken run, not to measure speed."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "This did not come about in time."
-        time.sleep(0.05)
-
-
-def _free_ports(regions: int) -> tuple[int, int]:
-    """(shared sandbox port, first site port) with all the ports around them free at the moment."""
-    for _ in range(200):
-        base = random.randrange(20000, 32000)
-        if all(_free(port) for port in range(base - 1, base + 2 * regions + 2)):
-            return base, base + regions + 1
-    raise AssertionError("No free run of ports on this machine.")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
 REGIONS = ("us-west-2", "eu-west-1", "us-east-2")
+LONG_LAG_MS = 60_000
 BOUND_SECONDS = 60.0
 """How long a condition may take before the run counts as broken; nothing is measured by it."""
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -188,6 +189,15 @@ class RunningSandbox:
         """Wait until nothing is on its way between regions."""
         wait_until(lambda: self.control.status().backlog == 0, "the backlog to drain")
         return self.control.status()
+
+    def hold(self) -> None:
+        """Nothing more arrives for a minute."""
+        self.control.set_lag(lag_ms=LONG_LAG_MS, jitter_ms=0)
+
+    def deliver(self) -> None:
+        """Everything on its way arrives now, and what is written next at once."""
+        self.control.set_lag(lag_ms=0, jitter_ms=0)
+        self.drain()
 
     def create_table(self, table: str, *regions: str, sort_key: bool = False, **more: Any) -> None:
         """A table with the key `PK` (and `SK`), and replicas of it wherever else it is wanted."""
