@@ -2,7 +2,6 @@
 
 from gtsite.settings.base import *  # noqa: F403
 from gtsite.settings.base import (
-    GT_LOCAL_REGION,
     GT_REGIONS,
     SANDBOX_DIR,
     SANDBOX_PORT,
@@ -27,5 +26,3 @@ CATALOGUE_REFRESH_SECONDS = 5
 DEBUG = env.switch("DEBUG", default=False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
 SECRET_KEY = env.text("SECRET_KEY", "") or kept_secret(SANDBOX_DIR / "secret_key")
-
-__all__ = ["GT_LOCAL_REGION"]

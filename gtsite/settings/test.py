@@ -9,7 +9,6 @@ SECRET_KEY = secrets.token_urlsafe(48)
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 GT_ENDPOINTS = dict.fromkeys(GT_REGIONS, "http://127.0.0.1:9")
 LAB_ENABLED = True
-SESSION_COOKIE_SECURE = False
 STATIC_ROOT = None
 STORAGES = {
     **STORAGES,
