@@ -19,6 +19,7 @@ from gtsite.sandbox.listeners import (
     PortTaken,
     listen,
 )
+from gtsite.sandbox.replication import Pair
 from gtsite.sandbox.sandbox import Sandbox
 
 HEADER = "X-Sandbox-Control"
@@ -101,43 +102,21 @@ class Control:
 
 
 def status(sandbox: Sandbox) -> dict[str, Any]:
-    """Regions, pairs, tables and counts as JSON; times in milliseconds."""
-    config = sandbox.config
+    """Regions, pairs, tables and counts as JSON; times in milliseconds.
+
+    Configured regions come first, in their order, then those that were started when asked for.
+    """
+    configured = [name for name in sandbox.config.regions if name in sandbox.gateways]
+    started = sorted(set(sandbox.gateways) - set(configured))
     backlog = sandbox.ledger.backlog()
-    now = sandbox.clock.read()
     return {
         "engine": sandbox.engine.name,
         "durable": sandbox.engine.durable,
-        "endpoint": f"http://{HOST}:{config.port}",
+        "endpoint": f"http://{HOST}:{sandbox.config.port}",
         "lag_ms": sandbox.replication.lag_ms,
-        "regions": [
-            {
-                "name": name,
-                "endpoint": (
-                    f"http://{HOST}:{config.region_port(name)}" if name in config.regions else ""
-                ),
-                "fault": sandbox.faults.of(name),
-                "engine": "running" if gateway.engine.running else "starting",
-                "pid": gateway.engine.pid,
-            }
-            for name, gateway in sorted(
-                sandbox.gateways.items(),
-                key=lambda each: (
-                    config.regions.index(each[0]) if each[0] in config.regions else 99,
-                    each[0],
-                ),
-            )
-        ],
+        "regions": [_region_status(sandbox, name) for name in (*configured, *started)],
         "pairs": [
-            {
-                "source": pair.source,
-                "target": pair.target,
-                "lag_ms": pair.lag_ms,
-                "jitter_ms": pair.jitter_ms,
-                "backlog": backlog.get((pair.source, pair.target), (0, 0))[0],
-                "oldest_ms": _age_ms(backlog.get((pair.source, pair.target)), now),
-                "latency_ms": _percentiles(list(pair.latencies_ms)),
-            }
+            _pair_status(pair, backlog.get((pair.source, pair.target)), sandbox.clock.read())
             for pair in sandbox.replication.pairs()
         ],
         "tables": [
@@ -153,8 +132,30 @@ def status(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def _age_ms(waiting: tuple[int, int] | None, now: int) -> int:
-    return (now - waiting[1]) // 1000 if waiting else 0
+def _region_status(sandbox: Sandbox, name: str) -> dict[str, Any]:
+    config, engine = sandbox.config, sandbox.gateways[name].engine
+    own = name in config.regions
+    return {
+        "name": name,
+        "endpoint": f"http://{HOST}:{config.region_port(name)}" if own else "",
+        "fault": sandbox.faults.of(name),
+        "engine": "running" if engine.running else "starting",
+        "pid": engine.pid,
+    }
+
+
+def _pair_status(pair: Pair, waiting: tuple[int, int] | None, now: int) -> dict[str, Any]:
+    """`waiting`: how many images, and when the oldest was written (microseconds, like `now`)."""
+    count, oldest = waiting or (0, now)
+    return {
+        "source": pair.source,
+        "target": pair.target,
+        "lag_ms": pair.lag_ms,
+        "jitter_ms": pair.jitter_ms,
+        "backlog": count,
+        "oldest_ms": (now - oldest) // 1000,
+        "latency_ms": _percentiles(list(pair.latencies_ms)),
+    }
 
 
 def _percentiles(latencies_ms: list[float]) -> dict[str, float]:
