@@ -13,6 +13,7 @@ from typing import NoReturn
 from gtsite.sandbox.config import DEFAULT_REGIONS, SandboxConfig
 from gtsite.sandbox.control import MAX_LAG_MS, Control
 from gtsite.sandbox.engines import EngineMissing
+from gtsite.sandbox.ledger import LedgerOutdated
 from gtsite.sandbox.listeners import HOST, Listeners, PortTaken
 from gtsite.sandbox.processes import EngineFailed, EngineGone
 from gtsite.sandbox.sandbox import AlreadyRunning, Sandbox, only_one
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with only_one(config.folder):
             asyncio.run(_run(config))
-    except (AlreadyRunning, EngineMissing, EngineFailed, PortTaken) as error:
+    except (AlreadyRunning, EngineMissing, EngineFailed, LedgerOutdated, PortTaken) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except EngineGone as error:

@@ -8,20 +8,22 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from gtsite.sandbox.versions import Image, Version
 
 ReplicaStatus = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
+GlobalTableVersion = Literal["2017.11.29", "2019.11.21"]
+Consistency = Literal["EVENTUAL", "STRONG"]
+
+LEDGER_VERSION = 2
+"""Counts the changes of the schema below; a folder from before one cannot be read."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS replicas (
-    table_name TEXT NOT NULL, region TEXT NOT NULL, key_names TEXT NOT NULL,
-    global INTEGER NOT NULL DEFAULT 0, status TEXT NOT NULL, source TEXT NOT NULL DEFAULT '',
-    created_at INTEGER NOT NULL, stream_label TEXT NOT NULL DEFAULT '',
-    stream_view TEXT NOT NULL DEFAULT '', ttl_attribute TEXT NOT NULL DEFAULT '',
+    table_name TEXT NOT NULL, region TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (table_name, region)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS versions (
@@ -62,6 +64,7 @@ class Replica:
     """One region's copy of a table. `source` is the region it was back-filled from, or ''.
 
     `stream_label` and `stream_view` are '' while its stream is off; times are microseconds.
+    `witness` is the region of its group's witness, '' where there is none.
     """
 
     table: str
@@ -74,6 +77,9 @@ class Replica:
     stream_label: str
     stream_view: str
     ttl_attribute: str
+    version: GlobalTableVersion = "2019.11.21"
+    consistency: Consistency = "EVENTUAL"
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +138,10 @@ class Conflict:
     seen_at: int
 
 
+class LedgerOutdated(Exception):
+    """The ledger was written by another version of the sandbox, with other columns."""
+
+
 class Ledger:
     """Every method is one transaction; `together()` makes several into one.
 
@@ -143,6 +153,7 @@ class Ledger:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._check_version()
         self._db.executescript(SCHEMA)
         self._replicas = {
             (replica.region, replica.table): replica for replica in self._stored_replicas()
@@ -150,6 +161,17 @@ class Ledger:
 
     def close(self) -> None:
         self._db.close()
+
+    def _check_version(self) -> None:
+        """Refuse a ledger of another version of the sandbox; mark a new one."""
+        known = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if known and version != LEDGER_VERSION:
+            raise LedgerOutdated(
+                "The data in this folder was kept by another version of the sandbox: "
+                "delete the folder, or choose another one."
+            )
+        self._db.execute(f"PRAGMA user_version = {LEDGER_VERSION}")
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -189,19 +211,8 @@ class Ledger:
 
     def save_replica(self, replica: Replica) -> None:
         self._db.execute(
-            "INSERT OR REPLACE INTO replicas VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                replica.table,
-                replica.region,
-                json.dumps(replica.key_names),
-                replica.is_global,
-                replica.status,
-                replica.source,
-                replica.created_at,
-                replica.stream_label,
-                replica.stream_view,
-                replica.ttl_attribute,
-            ),
+            "INSERT OR REPLACE INTO replicas VALUES (?, ?, ?)",
+            (replica.table, replica.region, json.dumps(asdict(replica))),
         )
         self._replicas[(replica.region, replica.table)] = replica
 
@@ -217,19 +228,9 @@ class Ledger:
         self._replicas.pop((region, table), None)
 
     def _stored_replicas(self) -> Iterator[Replica]:
-        for row in self._db.execute("SELECT * FROM replicas"):
-            yield Replica(
-                table=row["table_name"],
-                region=row["region"],
-                key_names=tuple(json.loads(row["key_names"])),
-                is_global=bool(row["global"]),
-                status=row["status"],
-                source=row["source"],
-                created_at=row["created_at"],
-                stream_label=row["stream_label"],
-                stream_view=row["stream_view"],
-                ttl_attribute=row["ttl_attribute"],
-            )
+        for row in self._db.execute("SELECT body FROM replicas"):
+            body = json.loads(row["body"])
+            yield Replica(**{**body, "key_names": tuple(body["key_names"])})
 
     # Versions and intents
 
@@ -549,4 +550,12 @@ def _delivery(row: sqlite3.Row) -> Delivery:
     )
 
 
-__all__: Sequence[str] = ("Change", "Conflict", "Delivery", "Intent", "Ledger", "Replica")
+__all__: Sequence[str] = (
+    "Change",
+    "Conflict",
+    "Delivery",
+    "Intent",
+    "Ledger",
+    "LedgerOutdated",
+    "Replica",
+)

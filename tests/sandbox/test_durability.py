@@ -25,7 +25,7 @@ Start = Callable[..., RunningSandbox]
 UNANSWERED_SECONDS = 0.01
 TABLE = "lasting"
 ARRIVED = "SELECT count(*) FROM versions WHERE region = 'eu-west-1'"
-STATUS = "SELECT status FROM replicas WHERE region = 'eu-west-1'"
+STATUS = "SELECT json_extract(body, '$.status') FROM replicas WHERE region = 'eu-west-1'"
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """The ledger: one transaction at a time, and per item the order of writing."""
 
 import ast
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtsite.sandbox.ledger import Change, Conflict, Ledger, Replica
+from gtsite.sandbox.ledger import Change, Conflict, Ledger, LedgerOutdated, Replica
 from gtsite.sandbox.versions import Version
 from tests.support.sandbox import PROJECT
 
@@ -213,3 +215,12 @@ def test_nothing_is_awaited_inside_a_transaction_of_the_ledger() -> None:
         if isinstance(part, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Yield)
     ]
     assert inside == []
+
+
+def test_a_ledger_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
+    place = tmp_path / "ledger.sqlite3"
+    Ledger(place).close()
+    with closing(sqlite3.connect(place)) as database:
+        database.execute("PRAGMA user_version = 1")
+    with pytest.raises(LedgerOutdated, match="another version"):
+        Ledger(place)

@@ -655,7 +655,10 @@ def test_a_table_that_the_engine_dropped_before_a_crash_is_forgotten(start: Star
     own = start(regions=("us-west-2", "eu-west-1"))
     own.create_table("going", HOME, AWAY)
     own.kill()
-    own.ledger("UPDATE replicas SET table_name = 'gone' WHERE table_name = 'going' RETURNING 1")
+    own.ledger(
+        "UPDATE replicas SET table_name = 'gone', body = json_set(body, '$.table', 'gone') "
+        "WHERE table_name = 'going' RETURNING 1"
+    )
     own.restart()
     tables = {(each["table"], each["region"]) for each in own.control.status().raw["tables"]}
     assert tables == {("going", HOME), ("going", AWAY)}
