@@ -1,14 +1,17 @@
-# make run · make test · make check · make bench · make clean
+# make run · make sandbox · make test · make check · make bench · make clean
 # Each installs what it needs first; nothing but Python 3.11+ and make has to be there.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench clean engine browser
+.PHONY: run sandbox test check format bench clean engine browser
 
 run: .venv/for-run engine
 	@exec $(BIN)/python manage.py demo
+
+sandbox: .venv/for-sandbox engine
+	@exec $(BIN)/python -m gtsite.sandbox --dir .sandbox $(ARGS)
 
 test: .venv/for-tests engine browser
 	@$(BIN)/python -m pytest
@@ -37,15 +40,20 @@ clean:
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 		echo "Python's venv module does not work here: on Debian, install python3-venv."; exit 1; }
 
-.venv/for-run: .venv/bin/python requirements.txt requirements-sandbox.txt
-	@echo "Installing the site and the sandbox …"
+.venv/for-sandbox: .venv/bin/python requirements-sandbox.txt
+	@echo "Installing the sandbox …"
 	@$(PIP) -r requirements-sandbox.txt
 	@touch $@
+
+.venv/for-run: .venv/bin/python requirements.txt requirements-sandbox.txt
+	@echo "Installing the site and the sandbox …"
+	@$(PIP) -r requirements.txt -r requirements-sandbox.txt
+	@touch $@ .venv/for-sandbox
 
 .venv/for-tests: .venv/bin/python requirements.txt requirements-sandbox.txt requirements-dev.txt
 	@echo "Installing the site, the sandbox and the tests …"
 	@$(PIP) -r requirements-dev.txt
-	@touch $@ .venv/for-run
+	@touch $@ .venv/for-run .venv/for-sandbox
 
 # The storage engine comes from npm. Without it the sandbox uses moto, which forgets when it stops.
 engine: | .venv/bin/python

@@ -49,6 +49,7 @@ class Clients:
     `endpoints` maps a region to its URL; a region without one is at AWS. Where there is an
     endpoint, and no key in the environment, the key is `sandbox`. A call costs at most
     `connect_seconds` + `read_seconds`. The pool is as large as the threads that may call at once.
+    `caller_region` is named in the User-Agent: AWS ignores it, the sandbox knows how far it is.
     Raises `BadAwsSettings` where the SDK cannot use the profile, keys or files it finds.
     """
 
@@ -59,6 +60,7 @@ class Clients:
         connect_seconds: float = 0.3,
         read_seconds: float = 0.8,
         pool_size: int = 32,
+        caller_region: str = "",
     ) -> None:
         self.read_seconds = read_seconds
         self._endpoints = dict(endpoints)
@@ -71,6 +73,7 @@ class Clients:
             retries={"mode": "standard", "total_max_attempts": 1},
             tcp_keepalive=True,
             max_pool_connections=pool_size,
+            user_agent_extra=f"caller-region/{caller_region}" if caller_region else None,
         )
         self._patient = Config(
             connect_timeout=3,

@@ -124,7 +124,7 @@ def _site_definition() -> TableDefinition:
 
 def _new_router() -> Router:
     return Router(
-        clients=Clients(endpoints=settings.GT_ENDPOINTS),
+        clients=Clients(endpoints=settings.GT_ENDPOINTS, caller_region=settings.GT_LOCAL_REGION),
         regions=settings.GT_REGIONS,
         local=settings.GT_LOCAL_REGION,
         fallback=settings.REGION_FALLBACK,

@@ -26,7 +26,8 @@ class DemoFailed(Exception):
 class DemoPlan:
     """Where everything listens: the sandbox around `sandbox_port`, the sites from `site_port` on.
 
-    `regions` are home first; `lag_ms` is the replication lag.
+    `regions` are home first; `lag_ms` is the replication lag. With `wan`, a site that asks another
+    region gets the round trip to it.
     """
 
     project: Path
@@ -35,6 +36,7 @@ class DemoPlan:
     sandbox_port: int
     site_port: int
     lag_ms: int
+    wan: bool
 
     def site_url(self, region: str) -> str:
         return f"http://{HOST}:{self.site_port + self.regions.index(region)}"
@@ -103,10 +105,11 @@ def _sandbox(plan: DemoPlan) -> Child:
             ",".join(plan.regions),
             "--port",
             str(plan.sandbox_port),
-            "--folder",
+            "--dir",
             str(plan.folder),
             "--lag",
             str(plan.lag_ms),
+            *(["--wan"] if plan.wan else []),
         ],
         environment={"PYTHONPATH": str(plan.project)},
         folder=plan.folder / "run",

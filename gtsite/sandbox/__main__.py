@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gtsite.sandbox.config import DEFAULT_REGIONS, SandboxConfig
-from gtsite.sandbox.control import MAX_LAG_MS, Control
+from gtsite.sandbox.control import JITTER, MAX_LAG_MS, Control
 from gtsite.sandbox.engines import EngineMissing
 from gtsite.sandbox.ledger import LedgerOutdated
 from gtsite.sandbox.listeners import HOST, Listeners, PortTaken
@@ -20,12 +22,17 @@ from gtsite.sandbox.sandbox import AlreadyRunning, Sandbox, only_one
 from gtsite.sandbox.wire import REGIONS
 
 MAX_PACE_SECONDS = 600
+STRICT = "SANDBOX_STRICT"
+LEAST_PATIENCE_SECONDS = 0.1
+OPEN_FILES = 8192
+"""As many callers may hold a connection; many systems allow a process 256 or 1024."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0 when interrupted, 1 if it could not start, 2 for arguments that make no sense."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     config = _config(arguments)
+    _allow_many_connections()
     try:
         with only_one(config.folder):
             asyncio.run(_run(config))
@@ -61,6 +68,13 @@ async def _run(config: SandboxConfig) -> None:
         await stopped.wait()
 
 
+def _allow_many_connections() -> None:
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def _greeting(sandbox: Sandbox) -> str:
     config = sandbox.config
     kept = f"kept in {config.folder}" if config.folder and sandbox.engine.durable else "in memory"
@@ -81,31 +95,77 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{message}; --help tells more.\n")
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m gtsite.sandbox",
+        description="A stand-in for DynamoDB global tables on this machine, until Ctrl-C.",
+        epilog="Point AWS_ENDPOINT_URL at the shared endpoint, with any credentials; see "
+        "docs/sandbox.md for the control API, which turns faults while it runs.",
+    )
+    add = parser.add_argument
+    add(
+        "--regions",
+        type=_regions,
+        default=DEFAULT_REGIONS,
+        metavar="A,B,…",
+        help="regions with a port of their own (us-west-2,eu-west-1,us-east-2)",
+    )
+    add("--port", type=int, default=8100, help="the shared endpoint's (8100); regions follow it")
+    add("--dir", type=Path, help="where data is kept; without it, in memory")
+    add("--engine", choices=("dynoxide", "moto"), help="what stores items: the best one found")
+    add("--lag", type=int, default=1000, metavar="MS", help="replication lag (1000)")
+    add("--jitter", type=int, metavar="MS", help="give or take; a tenth of the lag")
+    add(
+        "--wan", action="store_true", help="callers that name their region get the round trip to it"
+    )
+    add(
+        "--strict",
+        action="store_true",
+        default=os.environ.get(STRICT) == "1",
+        help=f"refuse what AWS takes no longer, as {STRICT}=1 does",
+    )
+    add(
+        "--pace",
+        type=float,
+        default=0.4,
+        metavar="SECONDS",
+        help="one step of a replica's life (0.4)",
+    )
+    add(
+        "--patience",
+        type=float,
+        default=20.0,
+        metavar="SECONDS",
+        help="how long a caller may take over a request (20)",
+    )
+    return parser
+
+
 def _config(arguments: list[str] | None) -> SandboxConfig:
-    parser = _Parser(prog="python -m gtsite.sandbox", description=__doc__)
-    parser.add_argument("--regions", type=_regions, default=DEFAULT_REGIONS, metavar="A,B,…")
-    parser.add_argument("--port", type=int, default=8100, help="the shared endpoint's")
-    parser.add_argument("--folder", type=Path, help="where data is kept; without it, in memory")
-    parser.add_argument("--engine", choices=("dynoxide", "moto"))
-    parser.add_argument("--lag", type=int, default=1000, metavar="MS")
-    parser.add_argument("--jitter", type=int, metavar="MS", help="a quarter of the lag by default")
-    parser.add_argument("--pace", type=float, default=0.4, metavar="SECONDS")
+    parser = _parser()
     told = parser.parse_args(arguments)
-    jitter = told.lag // 4 if told.jitter is None else told.jitter
+    jitter = told.lag // JITTER if told.jitter is None else told.jitter
     if not 1025 <= told.port <= 65000:
         parser.error("--port is 1025 to 65000")
     if not 0 <= told.lag <= MAX_LAG_MS or not 0 <= jitter <= MAX_LAG_MS:
         parser.error(f"--lag and --jitter are 0 to {MAX_LAG_MS} ms")
     if not 0 <= told.pace <= MAX_PACE_SECONDS:
         parser.error(f"--pace is 0 to {MAX_PACE_SECONDS} s")
+    if not LEAST_PATIENCE_SECONDS <= told.patience <= MAX_PACE_SECONDS:
+        parser.error(f"--patience is {LEAST_PATIENCE_SECONDS} to {MAX_PACE_SECONDS} s")
+    if os.environ.get(STRICT, "") not in ("", "0", "1"):
+        parser.error(f"{STRICT} is 1 or 0")
     return SandboxConfig(
         regions=told.regions,
         port=told.port,
-        folder=told.folder,
+        folder=told.dir,
         engine=told.engine,
         lag_ms=told.lag,
         jitter_ms=jitter,
         pace_seconds=told.pace,
+        patience_seconds=told.patience,
+        wan=told.wan,
+        strict=told.strict,
     )
 
 

@@ -15,7 +15,9 @@ class SandboxConfig:
     `port` is the shared endpoint; regions listen on the ports behind it in the order given, the
     control API on the port before it. `lag_ms` is the replication lag, give or take `jitter_ms`.
     `pace_seconds` is how long one step of a replica's life cycle takes. `folder` None keeps
-    everything in memory.
+    everything in memory. `patience_seconds` is how long a caller may take to send the head of a
+    request, and again for its body. With `wan`, callers that say which region they are in get the
+    round trip from there on top. `strict` refuses what AWS refuses today and once took.
     """
 
     regions: tuple[str, ...] = DEFAULT_REGIONS
@@ -23,8 +25,11 @@ class SandboxConfig:
     folder: Path | None = None
     engine: EngineName | None = None
     lag_ms: int = 1000
-    jitter_ms: int = 250
+    jitter_ms: int = 100
     pace_seconds: float = 0.4
+    patience_seconds: float = 20.0
+    wan: bool = False
+    strict: bool = False
 
     @property
     def control_port(self) -> int:

@@ -8,12 +8,16 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from gtsite.sandbox import partiql
+from gtsite.sandbox.images import Outcome, outcome_of, request_of
 from gtsite.sandbox.ledger import Change, Conflict, Delivery, Intent, Ledger
 from gtsite.sandbox.locks import ItemLocks
 from gtsite.sandbox.processes import EngineGone, EngineProcess
+from gtsite.sandbox.strong import StrongTables
 from gtsite.sandbox.versions import Clock, Image, Version, item_key, key_of
 from gtsite.sandbox.wire import (
     Answer,
@@ -25,17 +29,20 @@ from gtsite.sandbox.wire import (
     validation,
     with_own_arns,
 )
+from gtsite.sandbox.writes import tables_of, wholly_done, with_plain_names, written_by
 
 log = logging.getLogger("sandbox.gateway")
 
 DATA = "DynamoDB_20120810."
-PARTIQL = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
-FROM = re.compile(r"\bFROM\s+\"?([A-Za-z0-9_.-]+)", re.IGNORECASE)
-READS = ("GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", *PARTIQL)
-TRANSACTION = {"Put": "Item", "Update": "Key", "Delete": "Key"}
+TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,255}")
+READS = ("GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", *partiql.OPERATIONS)
+TRANSACTIONS = ("TransactWriteItems", "ExecuteTransaction")
 TOKEN_US = 10 * 60 * 1_000_000
 """How long a transaction sent again with its token is not done again."""
 PAUSE_SECONDS = 0.05
+REFUSED_US = 200_000
+LONGEST_REFUSED_US = 5_000_000
+"""How long an image waits that its engine refused: twice as long each time, up to this."""
 
 OLDEST = Version(time=0, region="")
 """The version of an item that was there before the ledger was."""
@@ -50,13 +57,14 @@ class Target:
     """One item that a request writes. `always` says that the write counts though nothing changed.
 
     A put or an update renews the item's timestamp even when it writes what is there already; a
-    delete of nothing does not.
+    delete of nothing does not. `expired` says that it is TTL that deletes.
     """
 
     table: str
     item_key: str
     key: dict[str, Any]
     always: bool
+    expired: bool = False
 
     @property
     def lock(self) -> str:
@@ -73,23 +81,34 @@ class Gateway:
         ledger: Ledger,
         clock: Clock,
         owe: Callable[[Change], None],
+        strong: StrongTables,
     ) -> None:
         self.region = region
         self.engine = engine
         self._ledger = ledger
         self._clock = clock
         self._owe = owe
+        self._strong = strong
         self._locks = ItemLocks()
         self._tokens: dict[str, int] = {}
+        self._refused: dict[int, int] = {}
 
     async def handle(self, call: Call) -> Answer:
         """Answer a data-plane call; errors are raised as `ApiError`."""
-        call = _with_plain_names(call)
+        call = with_plain_names(call)
         self._refuse_creating(call)
+        tables = tables_of(call)
+        self._strong.refuse_transactions(call, tables)
         targets = self._targets(call)
         if targets:
-            return await self._write(call, targets)
-        return await self._read(call)
+            write = partial(self._write, call, targets)
+            return await self._strong.write(self.region, targets, write)
+        return await self._strong.read(self.region, call, tables, partial(self._read, call))
+
+    async def expire(self, call: Call) -> Answer:
+        """Answer a DeleteItem of TTL's; errors are raised as `ApiError`."""
+        targets = [replace(target, expired=True) for target in self._targets(call)]
+        return await self._write(call, targets)
 
     async def _read(self, call: Call) -> Answer:
         try:
@@ -103,11 +122,13 @@ class Gateway:
     async def _write(self, call: Call, targets: Sequence[Target]) -> Answer:
         async with self._locks.all_of(target.lock for target in targets):
             try:
-                before = await self._images(targets)
+                self._require_engine()
+                before = await self._images_before(call, targets)
             except EngineGone as error:
                 raise internal_error() from error
-            except EngineRefused:
-                return await self._read(call)
+            except EngineRefused as error:
+                why = "The provided key element does not match the schema"
+                raise validation(why) from error
             return await self._write_over(before, call, targets)
 
     async def _write_over(
@@ -118,24 +139,26 @@ class Gateway:
             (target.table, target.item_key, target.key, image)
             for target, image in zip(targets, before, strict=True)
         ]
-        intents = self._ledger.open_intents(self.region, wanted)
+        expired = any(target.expired for target in targets)
+        intents = self._ledger.open_intents(self.region, wanted, expired=expired)
         try:
-            answer = await self.engine.ask(DATA + call.operation, call.raw)
-            after = before if 400 <= answer.status < 500 else await self._images(targets)
+            answer = await self.engine.ask(DATA + call.operation, request_of(call))
+            outcome = outcome_of(call, answer)
+            after = await self._images_after(outcome, before, targets)
         except EngineGone as error:
             await self._settle_when_back(intents)
             raise internal_error() from error
         except EngineRefused:
             self._ledger.close_intents(intents)
-            return answer
-        done = _wholly_done(call, answer) and not self._sent_again(call)
+            return outcome.answer
+        done = wholly_done(call, answer) and not self._sent_again(call)
         self._commit(targets, intents, after, answered=done)
-        return answer
+        return outcome.answer
 
     def _sent_again(self, call: Call) -> bool:
         """Whether this transaction was done before with the same token; its token is kept."""
         token = call.body.get("ClientRequestToken")
-        if call.operation != "TransactWriteItems" or not isinstance(token, str):
+        if call.operation not in TRANSACTIONS or not isinstance(token, str):
             return False
         now = self._clock.read()
         while self._tokens and next(iter(self._tokens.values())) < now - TOKEN_US:
@@ -153,10 +176,11 @@ class Gateway:
         answered: bool,
     ) -> None:
         with self._ledger.together():
+            there = self._ledger.close_intents(intents)
             for target, intent, image in zip(targets, intents, after, strict=True):
-                if image != intent.before or (answered and target.always):
+                counts = image != intent.before or (answered and target.always)
+                if counts and intent.id in there:
                     self._commit_local(intent, image)
-            self._ledger.close_intents(intents)
 
     def _commit_local(self, intent: Intent, after: Image | None) -> None:
         current = self._ledger.version(self.region, intent.table, intent.item_key)
@@ -167,53 +191,95 @@ class Gateway:
             key=intent.key,
             before=intent.before,
             after=after,
-            version=self._clock.next_version(self.region, current),
+            version=self._next_version(intent.table, current),
+            expired=intent.expired and after is None,
         )
         self._keep(change)
-        self._owe(change)
+        if not (change.expired and self._expires_alone(change.table)):
+            self._owe(change)
+
+    def _expires_alone(self, table: str) -> bool:
+        """In the 2017 version each replica has a TTL of its own and tells nobody what it took."""
+        replica = self._ledger.replica(self.region, table)
+        return replica is not None and replica.version == "2017.11.29"
+
+    def _next_version(self, table: str, current: Version | None) -> Version:
+        """A region's skew shows where regions hear of each other late; strong tables have none."""
+        replica = self._ledger.replica(self.region, table)
+        strong = replica is not None and replica.consistency == "STRONG"
+        return self._clock.next_version(self.region, current, skewed=not strong)
 
     def _keep(self, change: Change) -> None:
-        """Version and stream record of a change, unless its table was deleted meanwhile."""
+        """Version and stream record of a change."""
         replica = self._ledger.replica(self.region, change.table)
         if replica is None:
             return
         self._ledger.save_version(change)
-        if replica.stream_label:
-            self._ledger.record(change, replica.stream_label, now=self._clock.read())
+        self._ledger.streams.append(change, now=self._clock.read())
 
     # Replication
 
     async def apply(self, delivery: Delivery) -> bool:
         """Apply a peer's image if it is newer than ours; False if it has to be tried again.
 
-        Whatever comes of it, the row leaves the outbox with the commit; a conflict is reported.
+        Whatever comes of it, the row leaves the outbox with the commit; a conflict is reported. An
+        image that the engine refuses waits longer each time.
         """
         async with self._locks.all_of([f"{delivery.table}/{delivery.item_key}"]):
-            current = self._ledger.version(self.region, delivery.table, delivery.item_key)
-            try:
-                before = await self._image(delivery.table, delivery.key)
-            except (EngineGone, EngineRefused):
-                return False
-            if not delivery.version.newer_than(current):
-                self._drop(delivery, current, before)
+            if not self._ledger.waits(delivery.id):
                 return True
-            wanted = [(delivery.table, delivery.item_key, delivery.key, before)]
-            (intent,) = self._ledger.open_intents(self.region, wanted, delivery.id)
-            return await self._apply_over(current, delivery, intent)
+            try:
+                await self._apply(delivery)
+            except EngineGone:
+                return False
+            except EngineRefused:
+                self._put_off(delivery)
+                return False
+            self._refused.pop(delivery.id, None)
+            return True
 
-    async def _apply_over(
-        self, current: Version | None, delivery: Delivery, intent: Intent
-    ) -> bool:
+    def refused(self) -> int:
+        """How many images wait because the engine refuses them."""
+        self._refused = {
+            row: times for row, times in self._refused.items() if self._ledger.waits(row)
+        }
+        return len(self._refused)
+
+    def _require_engine(self) -> None:
+        """`EngineGone` before anything is begun that would have to be settled."""
+        if not self.engine.running:
+            raise EngineGone(self.region)
+
+    async def _apply(self, delivery: Delivery) -> None:
+        self._require_engine()
+        current = self._ledger.version(self.region, delivery.table, delivery.item_key)
+        before = await self._image_before(delivery.table, delivery.item_key, delivery.key)
+        if not delivery.version.newer_than(current):
+            self._drop(delivery, current, before)
+            return
+        wanted = [(delivery.table, delivery.item_key, delivery.key, before)]
+        (intent,) = self._ledger.open_intents(self.region, wanted, delivery.id)
         try:
             await self._store(delivery)
         except EngineGone:
             await self._settle_when_back([intent])
         except EngineRefused:
             self._ledger.close_intents([intent])
-            return False
+            raise
         else:
             self._commit_delivery(delivery, intent, current)
-        return True
+
+    def _put_off(self, delivery: Delivery) -> None:
+        """A replica that is being created refuses everything until it has its table."""
+        replica = self._ledger.replica(self.region, delivery.table)
+        if replica is None or replica.status == "CREATING":
+            return
+        times = self._refused.get(delivery.id, 0)
+        if not times:
+            log.error("%s refuses an image of %s.", self.region, delivery.table)
+        self._refused[delivery.id] = times + 1
+        wait = min(REFUSED_US * 2**times, LONGEST_REFUSED_US)
+        self._ledger.postpone(delivery, self._clock.travelled() + wait)
 
     async def _store(self, delivery: Delivery) -> None:
         """Write a peer's image into the engine as it is, or delete the item."""
@@ -226,12 +292,13 @@ class Gateway:
         if answer.status >= 500:
             raise EngineGone(self.region)
         if not answer.ok:
-            log.error("%s refused a replicated write: %s", self.region, answer.raw.decode())
-            raise EngineRefused(self.region)
+            raise EngineRefused(answer.raw.decode())
 
     def _commit_delivery(self, delivery: Delivery, intent: Intent, current: Version | None) -> None:
         version = delivery.version.having_seen(current) if current else delivery.version
         with self._ledger.together():
+            if not self._ledger.close_intents([intent]):
+                return
             self._keep(
                 Change(
                     region=self.region,
@@ -245,7 +312,6 @@ class Gateway:
             )
             if current and delivery.version.in_conflict_with(current):
                 self._report(delivery, delivery.version, delivery.image, current, intent.before)
-            self._ledger.close_intents([intent])
             self._ledger.delivered(delivery)
 
     def _drop(self, delivery: Delivery, current: Version | None, image: Image | None) -> None:
@@ -274,6 +340,9 @@ class Gateway:
         loser: Version,
         loser_image: Image | None,
     ) -> None:
+        replica = self._ledger.replica(self.region, delivery.table)
+        if replica and replica.consistency == "STRONG":
+            return
         self._ledger.report(
             Conflict(
                 table=delivery.table,
@@ -287,24 +356,34 @@ class Gateway:
             )
         )
 
-    async def snapshot(self, table: str, image: Image, key_names: Sequence[str]) -> Change | None:
-        """An item and its version as they are together now, for a back-fill; None if it is gone."""
-        name = item_key(image, key_names) or ""
-        async with self._locks.all_of([f"{table}/{name}"]):
-            key = key_of(image, key_names)
-            now = await self._image(table, key)
-            version = self._ledger.version(self.region, table, name)
-            if now is None:
-                return None
-            return Change(
-                region=self.region,
-                table=table,
-                item_key=name,
-                key=key,
-                before=None,
-                after=now,
-                version=version or OLDEST,
-            )
+    async def take_in(self, changes: Sequence[Change]) -> None:
+        """Store images of a back-fill where nothing newer has come; it leaves no stream record.
+
+        Raises `EngineGone` and `EngineRefused`; it can be done again.
+        """
+        async with self._locks.all_of(f"{each.table}/{each.item_key}" for each in changes):
+            wanted = [each for each in changes if self._is_news(each)]
+            await self._put_all(wanted)
+            with self._ledger.together():
+                for change in wanted:
+                    self._ledger.save_version(replace(change, region=self.region))
+
+    def _is_news(self, change: Change) -> bool:
+        current = self._ledger.version(self.region, change.table, change.item_key)
+        return change.version.newer_than(current)
+
+    async def _put_all(self, changes: Sequence[Change]) -> None:
+        left: dict[str, list[Any]] = {}
+        for change in changes:
+            left.setdefault(change.table, []).append({"PutRequest": {"Item": change.after}})
+        while left:
+            answer = await self.engine.ask(DATA + "BatchWriteItem", to_json({"RequestItems": left}))
+            if answer.status >= 500:
+                raise EngineGone(self.region)
+            if not answer.ok:
+                log.error("%s refused a back-fill: %s", self.region, answer.raw.decode())
+                raise EngineRefused(self.region)
+            left = answer.json().get("UnprocessedItems") or {}
 
     # After a crash
 
@@ -334,9 +413,8 @@ class Gateway:
             return
         now = await self._image(intent.table, intent.key)
         with self._ledger.together():
-            if now != intent.before:
+            if self._ledger.close_intents([intent]) and now != intent.before:
                 self._commit_local(intent, now)
-            self._ledger.close_intents([intent])
 
     async def _settle_delivery(self, intent: Intent) -> None:
         """A replicated write is simply done again: it names its whole image."""
@@ -349,6 +427,32 @@ class Gateway:
         self._commit_delivery(delivery, intent, current)
 
     # Images
+
+    async def _images_before(self, call: Call, targets: Sequence[Target]) -> list[Image | None]:
+        """`EngineRefused` where a batch of statements, which does the others, has a key amiss."""
+        if call.operation == "BatchExecuteStatement":
+            return await self._images(targets)
+        return [
+            await self._image_before(target.table, target.item_key, target.key)
+            for target in targets
+        ]
+
+    async def _image_before(
+        self, table: str, item_key: str, key: Mapping[str, Any]
+    ) -> Image | None:
+        """The ledger has every item but those of a table it did not see being made."""
+        replica = self._ledger.replica(self.region, table)
+        if replica is not None and replica.adopted:
+            return await self._image(table, key)
+        return self._ledger.image(self.region, table, item_key)
+
+    async def _images_after(
+        self, outcome: Outcome, before: Sequence[Image | None], targets: Sequence[Target]
+    ) -> Sequence[Image | None]:
+        if outcome.known:
+            return [outcome.image]
+        refused = 400 <= outcome.answer.status < 500
+        return before if refused else await self._images(targets)
 
     async def _images(self, targets: Sequence[Target]) -> list[Image | None]:
         wanted = (self._image(target.table, target.key) for target in targets)
@@ -368,10 +472,9 @@ class Gateway:
 
     def _targets(self, call: Call) -> list[Target]:
         """The items a request writes; none for a read, or for one that no engine would take."""
-        if call.operation in PARTIQL:
-            self._refuse_partiql_writes(call)
-            return []
-        found = [self._target(*place) for place in _writes(call)]
+        if call.operation in partiql.OPERATIONS:
+            return self._partiql_targets(call)
+        found = [self._target(*place) for place in written_by(call)]
         known = [target for target in found if target is not None]
         return known if len(known) == len(found) else []
 
@@ -385,115 +488,31 @@ class Gateway:
             return None
         replica = self._ledger.replica(self.region, table_name(table))
         if replica is None:
-            raise not_found("Requested resource not found")
+            if TABLE_NAME.fullmatch(table_name(table)):
+                raise not_found("Requested resource not found")
+            return None
         name = item_key(image, replica.key_names)
         if name is None:
             return None
         key = key_of(image, replica.key_names)
         return Target(table=replica.table, item_key=name, key=key, always=always)
 
-    def _refuse_partiql_writes(self, call: Call) -> None:
-        for text in _statements(call.body):
-            if not text.lstrip().upper().startswith(("SELECT", "EXISTS")):
-                raise validation(
-                    "The sandbox does not replicate PartiQL writes: use PutItem, UpdateItem, "
-                    "DeleteItem or TransactWriteItems."
-                )
+    def _partiql_targets(self, call: Call) -> list[Target]:
+        """The items that statements write; what leads to none gets the engine's own error."""
+        found: dict[str, Target] = {}
+        for write in partiql.writes(call.operation, call.body):
+            replica = self._ledger.replica(self.region, write.table)
+            if replica is None:
+                continue
+            write.check(replica.key_names)
+            target = self._target(write.table, write.values, write.always)
+            if target is not None:
+                found[target.lock] = target
+        return list(found.values())
 
     def _refuse_creating(self, call: Call) -> None:
-        """A replica that is still being created answers DescribeTable only."""
-        for name in _names(call):
+        """A table that is still being created answers DescribeTable only."""
+        for name in tables_of(call):
             replica = self._ledger.replica(self.region, table_name(name))
-            if replica and replica.source and replica.status == "CREATING":
+            if replica and replica.status == "CREATING":
                 raise not_found("Requested resource not found")
-
-
-def _with_plain_names(call: Call) -> Call:
-    """Engines know tables by name only; AWS takes their ARN as well."""
-    if not any(name.startswith("arn:") for name in _names(call)):
-        return call
-    body = dict(call.body)
-    if isinstance(body.get("TableName"), str):
-        body["TableName"] = table_name(body["TableName"])
-    if isinstance(body.get("RequestItems"), dict):
-        plain = {table_name(name): items for name, items in body["RequestItems"].items()}
-        if len(plain) < len(body["RequestItems"]):
-            raise validation("RequestItems names a table twice, by its name and by its ARN")
-        body["RequestItems"] = plain
-    if isinstance(body.get("TransactItems"), list):
-        body["TransactItems"] = [_plain_part(part) for part in body["TransactItems"]]
-    return Call(region=call.region, service=call.service, operation=call.operation, body=body)
-
-
-def _wholly_done(call: Call, answer: Answer) -> bool:
-    if call.operation != "BatchWriteItem":
-        return answer.ok
-    return answer.ok and not answer.json().get("UnprocessedItems")
-
-
-def _writes(call: Call) -> list[tuple[Any, Any, bool]]:
-    """(table, an image that holds the key, counts though unchanged) of each write in a request."""
-    body = call.body
-    match call.operation:
-        case "PutItem":
-            return [(body.get("TableName"), body.get("Item"), True)]
-        case "UpdateItem":
-            return [(body.get("TableName"), body.get("Key"), True)]
-        case "DeleteItem":
-            return [(body.get("TableName"), body.get("Key"), False)]
-        case "BatchWriteItem":
-            return [each for place in _pairs(body.get("RequestItems")) for each in _batch(*place)]
-        case "TransactWriteItems":
-            return [each for part in _list(body.get("TransactItems")) for each in _transact(part)]
-    return []
-
-
-def _batch(table: str, requests: Any) -> Iterable[tuple[Any, Any, bool]]:
-    for request in _list(requests):
-        for name, what in _pairs(request):
-            always = name == "PutRequest"
-            yield table, _inside(what, "Item" if always else "Key"), always
-
-
-def _transact(part: Any) -> Iterable[tuple[Any, Any, bool]]:
-    for name, action in _pairs(part):
-        if name in TRANSACTION:
-            yield _inside(action, "TableName"), _inside(action, TRANSACTION[name]), name != "Delete"
-
-
-def _names(call: Call) -> list[str]:
-    """The tables of a request, by name or ARN as it has them."""
-    body = call.body
-    names = [body.get("TableName"), body.get("ResourceArn")]
-    names += [name for name, _ in _pairs(body.get("RequestItems"))]
-    for part in _list(body.get("TransactItems")):
-        names += [_inside(action, "TableName") for _, action in _pairs(part)]
-    for text in _statements(body) if call.operation in PARTIQL else []:
-        names += FROM.findall(text)
-    return [name for name in names if isinstance(name, str)]
-
-
-def _statements(body: Mapping[str, Any]) -> list[str]:
-    parts = [body, *_list(body.get("Statements")), *_list(body.get("TransactStatements"))]
-    texts = [_inside(part, "Statement") for part in parts]
-    return [text for text in texts if isinstance(text, str)]
-
-
-def _plain_part(part: Any) -> Any:
-    return {
-        name: {**action, "TableName": table_name(str(action.get("TableName", "")))}
-        for name, action in _pairs(part)
-        if isinstance(action, dict)
-    }
-
-
-def _pairs(value: Any) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, dict) else []
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _inside(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None

@@ -8,20 +8,30 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from gtsite.sandbox.deadlines import Deadlines
+from gtsite.sandbox.records import (
+    Change,
+    Conflict,
+    Consistency,
+    Delivery,
+    GlobalTableVersion,
+    Intent,
+    Phase,
+    Replica,
+    ReplicaStatus,
+)
+from gtsite.sandbox.stream_log import StreamLog
 from gtsite.sandbox.versions import Image, Version
 
-ReplicaStatus = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
-GlobalTableVersion = Literal["2017.11.29", "2019.11.21"]
-Consistency = Literal["EVENTUAL", "STRONG"]
-
-LEDGER_VERSION = 2
+LEDGER_VERSION = 3
 """Counts the changes of the schema below; a folder from before one cannot be read."""
 
 SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS replicas (
     table_name TEXT NOT NULL, region TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (table_name, region)
@@ -29,11 +39,13 @@ CREATE TABLE IF NOT EXISTS replicas (
 CREATE TABLE IF NOT EXISTS versions (
     region TEXT NOT NULL, table_name TEXT NOT NULL, item_key TEXT NOT NULL,
     time INTEGER NOT NULL, origin TEXT NOT NULL, seen TEXT NOT NULL, deleted INTEGER NOT NULL,
-    PRIMARY KEY (region, table_name, item_key)
-) WITHOUT ROWID;
+    image TEXT, PRIMARY KEY (region, table_name, item_key)
+);
+CREATE INDEX IF NOT EXISTS tombstones ON versions (time) WHERE deleted;
 CREATE TABLE IF NOT EXISTS intents (
     id INTEGER PRIMARY KEY AUTOINCREMENT, region TEXT NOT NULL, table_name TEXT NOT NULL,
-    item_key TEXT NOT NULL, key TEXT NOT NULL, before TEXT, delivery INTEGER
+    item_key TEXT NOT NULL, key TEXT NOT NULL, delivery INTEGER,
+    expired INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, target TEXT NOT NULL,
@@ -41,14 +53,9 @@ CREATE TABLE IF NOT EXISTS outbox (
     time INTEGER NOT NULL, origin TEXT NOT NULL, seen TEXT NOT NULL,
     written_at INTEGER NOT NULL, due_at INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS outbox_due ON outbox (source, target, due_at, id);
-CREATE INDEX IF NOT EXISTS outbox_item ON outbox (source, target, table_name, item_key);
-CREATE TABLE IF NOT EXISTS stream_records (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, region TEXT NOT NULL, table_name TEXT NOT NULL,
-    label TEXT NOT NULL, event TEXT NOT NULL, key TEXT NOT NULL, before TEXT, after TEXT,
-    written_at INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS stream_position ON stream_records (region, table_name, label, id);
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox (source, target, due_at, written_at);
+CREATE INDEX IF NOT EXISTS outbox_item
+    ON outbox (target, table_name, source, item_key, time, origin, due_at);
 CREATE TABLE IF NOT EXISTS conflicts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, item_key TEXT NOT NULL,
     key TEXT NOT NULL, winner_region TEXT NOT NULL, winner_time INTEGER NOT NULL,
@@ -59,83 +66,17 @@ CREATE TABLE IF NOT EXISTS conflicts (
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replica:
-    """One region's copy of a table. `source` is the region it was back-filled from, or ''.
-
-    `stream_label` and `stream_view` are '' while its stream is off; times are microseconds.
-    `witness` is the region of its group's witness, '' where there is none.
-    """
-
-    table: str
-    region: str
-    key_names: tuple[str, ...]
-    is_global: bool
-    status: ReplicaStatus
-    source: str
-    created_at: int
-    stream_label: str
-    stream_view: str
-    ttl_attribute: str
-    version: GlobalTableVersion = "2019.11.21"
-    consistency: Consistency = "EVENTUAL"
-    witness: str = ""
+LARGEST_LOG = 16 * 1024 * 1024
+"""Bytes that the write-ahead log may keep on disk when all of it has gone into the file."""
+CACHE_KB = 32_000
+MOST_CONFLICTS = 10_000
+MOST_AT_ONCE = 500
+"""Rows deleted in one go, so that nobody waits for it: what is left has its turn later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """A write that an engine may have applied; `delivery` is the outbox row it applies, if any."""
-
-    id: int
-    region: str
-    table: str
-    item_key: str
-    key: dict[str, Any]
-    before: Image | None
-    delivery: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One item image on its way from one region to another; `image` None is a delete."""
-
-    id: int
-    source: str
-    target: str
-    table: str
-    item_key: str
-    key: dict[str, Any]
-    image: Image | None
-    version: Version
-    written_at: int
-    due_at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What one write did to one item in one region: images before and after, None for no item."""
-
-    region: str
-    table: str
-    item_key: str
-    key: dict[str, Any]
-    before: Image | None
-    after: Image | None
-    version: Version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """Two writes that did not know each other; the winner stands everywhere, None is a delete."""
-
-    table: str
-    item_key: str
-    key: dict[str, Any]
-    winner: Version
-    winner_image: Image | None
-    loser: Version
-    loser_image: Image | None
-    seen_at: int
+def witness_holder(region: str) -> str:
+    """The name that a witness's versions are kept under: its region may have a table as well."""
+    return f"witness {region}"
 
 
 class LedgerOutdated(Exception):
@@ -151,13 +92,23 @@ class Ledger:
     def __init__(self, file: Path | None) -> None:
         self._db = sqlite3.connect(file or ":memory:", isolation_level=None)
         self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG}")
+        self._db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._check_version()
         self._db.executescript(SCHEMA)
+        self.streams = StreamLog(self._db)
+        self.deadlines = Deadlines(self._db)
         self._replicas = {
             (replica.region, replica.table): replica for replica in self._stored_replicas()
         }
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """For questions that a module of their own asks."""
+        return self._db
 
     def close(self) -> None:
         self._db.close()
@@ -185,7 +136,39 @@ class Ledger:
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+                self.streams.reload()
             raise
+
+    # The clock
+
+    def ahead(self) -> int:
+        """By how many microseconds the sandbox's clock was put ahead so far."""
+        return self._setting("ahead")
+
+    def put_ahead(self, leap: int) -> None:
+        """Keep that the clock was put ahead; what is on its way does not arrive any earlier."""
+        self._save_setting("ahead", self.ahead() + leap)
+
+    def keep_moment(self, moment: int) -> None:
+        """Note what the clock says, so that it is never told less after a restart."""
+        if moment > self._setting("moment"):
+            self._save_setting("moment", moment)
+
+    def last_moment(self) -> int:
+        """The latest moment of the clock that anything here knows of; 0 for none."""
+        row = self._db.execute(
+            "SELECT max(written_at) + ? FROM outbox HAVING count(*) UNION ALL "
+            "SELECT * FROM (SELECT written_at FROM stream_records ORDER BY id DESC LIMIT 1)",
+            (self.ahead(),),
+        )
+        return max([self._setting("moment"), *(int(found[0]) for found in row)])
+
+    def _setting(self, name: str) -> int:
+        row = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return 0 if row is None else int(row["value"])
+
+    def _save_setting(self, name: str, value: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
     # Replicas
 
@@ -202,27 +185,47 @@ class Ledger:
         own = self.replica(region, table)
         if own is None:
             return []
-        return [each for each in self.replicas(table) if each.is_global] if own.is_global else [own]
+        if not own.is_global:
+            return [own]
+        return [
+            each
+            for each in self.replicas(table)
+            if each.is_global and each.group_id == own.group_id
+        ]
 
     def peers(self, region: str, table: str) -> list[str]:
         """The other regions that a write in this one has to reach."""
         members = self.group(region, table)
-        return [each.region for each in members if each.region != region]
+        return [each.region for each in members if each.region != region and each.has_joined]
 
     def save_replica(self, replica: Replica) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO replicas VALUES (?, ?, ?)",
-            (replica.table, replica.region, json.dumps(asdict(replica))),
-        )
+        """Keep a replica as it now is; its stream and its deadlines follow."""
+        with self.together():
+            self._db.execute(
+                "INSERT OR REPLACE INTO replicas VALUES (?, ?, ?)",
+                (replica.table, replica.region, json.dumps(asdict(replica))),
+            )
+            self._followed_by(self.replica(replica.region, replica.table), replica)
         self._replicas[(replica.region, replica.table)] = replica
 
+    def _followed_by(self, before: Replica | None, after: Replica | None) -> None:
+        self.streams.follow(before, after)
+        self.deadlines.follow(before, after)
+
     def remove_replica(self, region: str, table: str) -> None:
-        """Forget a replica and what was meant for it; what it still owes its peers stays."""
+        """Forget a replica and what was meant for it; what it still owes its peers stays.
+
+        Its stream is turned off, and can be read for another day.
+        """
         with self.together():
             own = (region, table)
             self._db.execute("DELETE FROM replicas WHERE region = ? AND table_name = ?", own)
             self._db.execute("DELETE FROM versions WHERE region = ? AND table_name = ?", own)
-            self._db.execute("DELETE FROM stream_records WHERE region = ? AND table_name = ?", own)
+            leaving = self.replica(region, table)
+            if leaving and leaving.witness:
+                noted = (witness_holder(leaving.witness), table)
+                self._db.execute("DELETE FROM versions WHERE region = ? AND table_name = ?", noted)
+            self._followed_by(leaving, None)
             self._db.execute("DELETE FROM intents WHERE region = ? AND table_name = ?", own)
             self._db.execute("DELETE FROM outbox WHERE target = ? AND table_name = ?", own)
         self._replicas.pop((region, table), None)
@@ -243,10 +246,21 @@ class Ledger:
         ).fetchone()
         return None if row is None else _version(row)
 
+    def image(self, region: str, table: str, item_key: str) -> Image | None:
+        """The item as the last committed write left it, None where it is deleted or unheard of."""
+        row = self._db.execute(
+            "SELECT image FROM versions WHERE region = ? AND table_name = ? AND item_key = ?",
+            (region, table, item_key),
+        ).fetchone()
+        return None if row is None else _image(row["image"])
+
     def save_version(self, change: Change) -> None:
+        """Keep what an item is after a write, and which write that was."""
         version = change.version
         self._db.execute(
-            "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "time = excluded.time, origin = excluded.origin, seen = excluded.seen, "
+            "deleted = excluded.deleted, image = excluded.image",
             (
                 change.region,
                 change.table,
@@ -255,14 +269,18 @@ class Ledger:
                 version.region,
                 json.dumps(version.seen),
                 change.after is None,
+                _text(change.after),
             ),
         )
+        replica = self.replica(change.region, change.table)
+        if replica and replica.ttl_attribute:
+            self.deadlines.keep(change, replica.ttl_attribute)
 
     def copy_tombstones(self, table: str, source: str, target: str) -> None:
         """Let a new replica know the deletes its source knows, or a late put would undo them."""
         self._db.execute(
             "INSERT OR REPLACE INTO versions SELECT ?, table_name, item_key, time, origin, seen, "
-            "deleted FROM versions WHERE region = ? AND table_name = ? AND deleted",
+            "deleted, NULL FROM versions WHERE region = ? AND table_name = ? AND deleted",
             (target, source, table),
         )
 
@@ -271,15 +289,17 @@ class Ledger:
         region: str,
         wanted: Iterable[tuple[str, str, dict[str, Any], Image | None]],
         delivery: int | None = None,
+        *,
+        expired: bool = False,
     ) -> list[Intent]:
         """Note writes before an engine is asked: (table, item key, key, image before) each."""
         intents = []
         with self.together():
             for table, item_key, key, before in wanted:
                 cursor = self._db.execute(
-                    "INSERT INTO intents (region, table_name, item_key, key, before, delivery) "
+                    "INSERT INTO intents (region, table_name, item_key, key, delivery, expired) "
                     "VALUES (?, ?, ?, ?, ?, ?)",
-                    (region, table, item_key, json.dumps(key), _text(before), delivery),
+                    (region, table, item_key, json.dumps(key), delivery, expired),
                 )
                 intents.append(
                     Intent(
@@ -290,15 +310,19 @@ class Ledger:
                         key=key,
                         before=before,
                         delivery=delivery,
+                        expired=expired,
                     )
                 )
         return intents
 
-    def close_intents(self, intents: Iterable[Intent]) -> None:
+    def close_intents(self, intents: Iterable[Intent]) -> set[int]:
+        """Forget intents; the ids of those that were there, as they are until their table goes."""
         with self.together():
-            self._db.executemany(
-                "DELETE FROM intents WHERE id = ?", [(intent.id,) for intent in intents]
-            )
+            return {
+                intent.id
+                for intent in intents
+                if self._db.execute("DELETE FROM intents WHERE id = ?", (intent.id,)).rowcount
+            }
 
     def intents(self) -> list[Intent]:
         """Writes that no commit followed, oldest first: what a restart has to settle."""
@@ -309,10 +333,11 @@ class Ledger:
                 table=row["table_name"],
                 item_key=row["item_key"],
                 key=json.loads(row["key"]),
-                before=_image(row["before"]),
+                before=self.image(row["region"], row["table_name"], row["item_key"]),
                 delivery=row["delivery"],
+                expired=bool(row["expired"]),
             )
-            for row in self._db.execute("SELECT * FROM intents ORDER BY id")
+            for row in self._db.execute("SELECT * FROM intents ORDER BY id").fetchall()
         ]
 
     # Outbox
@@ -323,8 +348,8 @@ class Ledger:
         self._db.execute(
             "INSERT INTO outbox (source, target, table_name, item_key, key, image, time, origin, "
             "seen, written_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, max(?, coalesce("
-            "(SELECT max(due_at) FROM outbox WHERE source = ? AND target = ? AND table_name = ? "
-            "AND item_key = ?), 0)))",
+            "(SELECT due_at FROM outbox WHERE source = ? AND target = ? AND table_name = ? "
+            "AND item_key = ? ORDER BY time DESC, origin DESC LIMIT 1), 0)))",
             (
                 source,
                 target,
@@ -344,29 +369,49 @@ class Ledger:
             ),
         )
 
-    def copy_backlog(self, table: str, target: str, *, due_at: int) -> None:
-        """Owe a new replica, too, everything that is still on its way between the others."""
+    def copy_backlog(self, table: str, target: str, peers: Sequence[str], *, due_at: int) -> None:
+        """Owe a new replica, too, everything that is still on its way to one of its peers.
+
+        That may be from the region itself, where it had a replica before that wrote and went.
+        """
         self._db.execute(
             "INSERT INTO outbox (source, target, table_name, item_key, key, image, time, origin, "
             "seen, written_at, due_at) SELECT source, ?, table_name, item_key, key, image, time, "
-            "origin, seen, written_at, ? FROM outbox WHERE table_name = ? AND target <> ? "
-            "AND source <> ? GROUP BY source, item_key, time, origin ORDER BY id",
-            (target, due_at, table, target, target),
+            "origin, seen, written_at, ? FROM outbox WHERE table_name = ? AND target IN "
+            "(SELECT value FROM json_each(?)) GROUP BY source, item_key, time, origin ORDER BY id",
+            (target, due_at, table, json.dumps(peers)),
         )
 
     def delivery(self, row_id: int) -> Delivery | None:
         row = self._db.execute("SELECT * FROM outbox WHERE id = ?", (row_id,)).fetchone()
         return None if row is None else _delivery(row)
 
+    def waits(self, row_id: int) -> bool:
+        """Whether an image still waits: it may have gone with a newer one, or with its table."""
+        found = self._db.execute("SELECT 1 FROM outbox WHERE id = ?", (row_id,)).fetchone()
+        return found is not None
+
     def due(self, source: str, target: str, now: int, limit: int) -> list[Delivery]:
-        """What is due on one way: the oldest of each item, in the order of writing."""
-        rows = self._db.execute(
-            "SELECT *, min(id) FROM (SELECT * FROM outbox WHERE source = ? AND target = ? "
-            "AND due_at <= ? ORDER BY due_at, id LIMIT ?) "
-            "GROUP BY table_name, item_key ORDER BY id",
+        """What is due on one way: the newest of each item, which stands for all before it.
+
+        `limit` is how many waiting images are looked at; those due first come first.
+        """
+        items = self._db.execute(
+            "SELECT DISTINCT table_name, item_key FROM (SELECT table_name, item_key FROM outbox "
+            "WHERE source = ? AND target = ? AND due_at <= ? ORDER BY due_at, written_at LIMIT ?)",
             (source, target, now, limit),
-        )
-        return [_delivery(row) for row in rows]
+        ).fetchall()
+        return [self._newest_due(source, target, now, *item) for item in items]
+
+    def _newest_due(
+        self, source: str, target: str, now: int, table: str, item_key: str
+    ) -> Delivery:
+        row = self._db.execute(
+            "SELECT * FROM outbox WHERE target = ? AND table_name = ? AND source = ? "
+            "AND item_key = ? AND +due_at <= ? ORDER BY time DESC, origin DESC LIMIT 1",
+            (target, table, source, item_key, now),
+        ).fetchone()
+        return _delivery(row)
 
     def next_due(self, source: str, target: str) -> int | None:
         row = self._db.execute(
@@ -375,16 +420,39 @@ class Ledger:
         due_at: int | None = row[0]
         return due_at
 
-    def hasten(self, source: str, target: str, lag: int) -> None:
-        """Let what waits on this way wait no longer than `lag` microseconds after its writing."""
-        self._db.execute(
-            "UPDATE outbox SET due_at = min(due_at, written_at + ?) "
-            "WHERE source = ? AND target = ?",
-            (lag, source, target),
-        )
+    def hasten(self, source: str, target: str, lag: int, limit: int) -> int:
+        """Let what waits on this way wait no longer than `lag` microseconds after its writing.
+
+        Those due first come first, so many at a time; returns how many.
+        """
+        return self._db.execute(
+            "UPDATE outbox SET due_at = written_at + ? WHERE id IN (SELECT id FROM outbox "
+            "WHERE source = ? AND target = ? AND due_at > written_at + ? "
+            "ORDER BY due_at, written_at LIMIT ?)",
+            (lag, source, target, lag, limit),
+        ).rowcount
 
     def delivered(self, delivery: Delivery) -> None:
-        self._db.execute("DELETE FROM outbox WHERE id = ?", (delivery.id,))
+        """Forget an image that arrived, and with it what it stands for: older ones of its item."""
+        self._db.execute(
+            "DELETE FROM outbox WHERE id = ? OR id IN (SELECT id FROM outbox WHERE target = ? "
+            "AND table_name = ? AND source = ? AND item_key = ? AND (time, origin) <= (?, ?) "
+            "ORDER BY time LIMIT ?)",
+            (
+                delivery.id,
+                delivery.target,
+                delivery.table,
+                delivery.source,
+                delivery.item_key,
+                delivery.version.time,
+                delivery.version.region,
+                MOST_AT_ONCE,
+            ),
+        )
+
+    def postpone(self, delivery: Delivery, due_at: int) -> None:
+        """Let one image wait for longer; a newer one of its item may come before it, and for it."""
+        self._db.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (due_at, delivery.id))
 
     def pairs(self) -> list[tuple[str, str]]:
         """(source, target) of every way that something is waiting on."""
@@ -399,6 +467,46 @@ class Ledger:
         )
         return {(row["source"], row["target"]): (row["waiting"], row["oldest"]) for row in rows}
 
+    def oldest_waiting(self, limit: int) -> list[dict[str, Any]]:
+        """The images that wait for longest, in the order in which they were owed; microseconds."""
+        rows = self._db.execute(
+            "SELECT source, target, table_name, key, image IS NULL AS deleted, written_at, due_at "
+            "FROM outbox ORDER BY id LIMIT ?",
+            (limit,),
+        )
+        return [
+            {
+                "source": row["source"],
+                "target": row["target"],
+                "table": row["table_name"],
+                "key": json.loads(row["key"]),
+                "delete": bool(row["deleted"]),
+                "written_at_us": row["written_at"],
+                "due_at_us": row["due_at"],
+            }
+            for row in rows
+        ]
+
+    def waiting(self, source: str, target: str, table: str) -> int:
+        """How many images of one table wait on one way."""
+        row = self._db.execute(
+            "SELECT count(*) FROM outbox WHERE source = ? AND target = ? AND table_name = ?",
+            (source, target, table),
+        ).fetchone()
+        count: int = row[0]
+        return count
+
+    def expects(self, region: str, table: str, item_key: str) -> bool:
+        """Whether an image of the item is on its way to this region."""
+        return any(
+            self._db.execute(
+                "SELECT 1 FROM outbox WHERE source = ? AND target = ? AND table_name = ? "
+                "AND item_key = ? LIMIT 1",
+                (peer, region, table, item_key),
+            ).fetchone()
+            for peer in self.peers(region, table)
+        )
+
     def last_owed(self) -> int:
         """The newest outbox row: what is owed up to here is what `still_owed` asks about."""
         last: int = self._db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0]
@@ -411,73 +519,32 @@ class Ledger:
         ).fetchone()
         return row is not None
 
-    # Streams
-
-    def record(self, change: Change, label: str, *, now: int) -> None:
-        """Append a stream record; a write that changed nothing leaves none."""
-        if change.before == change.after:
-            return
-        event = "INSERT" if change.before is None else "MODIFY"
-        self._db.execute(
-            "INSERT INTO stream_records (region, table_name, label, event, key, before, after, "
-            "written_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                change.region,
-                change.table,
-                label,
-                "REMOVE" if change.after is None else event,
-                json.dumps(change.key),
-                _text(change.before),
-                _text(change.after),
-                now,
-            ),
-        )
-
-    def stream(
-        self, region: str, table: str, label: str, *, after: int, limit: int
-    ) -> list[dict[str, Any]]:
-        """Records behind position `after`, in order: id, event, key, before, after, written_at."""
-        rows = self._db.execute(
-            "SELECT id, event, key, before, after, written_at FROM stream_records "
-            "WHERE region = ? AND table_name = ? AND label = ? AND id > ? ORDER BY id LIMIT ?",
-            (region, table, label, after, limit),
-        )
-        return [
-            {
-                "id": row["id"],
-                "event": row["event"],
-                "key": json.loads(row["key"]),
-                "before": _image(row["before"]),
-                "after": _image(row["after"]),
-                "written_at": row["written_at"],
-            }
-            for row in rows
-        ]
-
-    def stream_end(self, region: str, table: str, label: str) -> int:
-        """The position behind the stream's newest record: where LATEST starts."""
+    def owes(self, table: str, source: str, up_to: int) -> bool:
+        """Whether a region still owes its peers something of what it owed at row `up_to`."""
         row = self._db.execute(
-            "SELECT coalesce(max(id), 0) FROM stream_records "
-            "WHERE region = ? AND table_name = ? AND label = ?",
-            (region, table, label),
+            "SELECT 1 FROM outbox WHERE table_name = ? AND source = ? AND id <= ? LIMIT 1",
+            (table, source, up_to),
         ).fetchone()
-        end: int = row[0]
-        return end
+        return row is not None
 
-    def trim(self, before: int) -> None:
-        """Drop stream records and idle tombstones older than `before` (microseconds)."""
-        with self.together():
-            self._db.execute("DELETE FROM stream_records WHERE written_at < ?", (before,))
-            self._db.execute(
-                "DELETE FROM versions WHERE deleted AND time < ? AND NOT EXISTS (SELECT 1 FROM "
-                "outbox WHERE outbox.table_name = versions.table_name)",
-                (before,),
-            )
+    def drop_owed(self, table: str, target: str) -> None:
+        """Owe a region nothing more of a table: it is none of its group's any longer."""
+        self._db.execute("DELETE FROM outbox WHERE table_name = ? AND target = ?", (table, target))
+
+    def holds_items(self, region: str, table: str) -> bool:
+        """Whether a replica has an item, or is being given one, as far as the ledger knows."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM versions WHERE region = ? AND table_name = ? "
+            "AND NOT deleted) OR EXISTS (SELECT 1 FROM intents WHERE region = ? "
+            "AND table_name = ?)",
+            (region, table, region, table),
+        ).fetchone()
+        return bool(row[0])
 
     # Conflicts
 
     def report(self, conflict: Conflict) -> None:
-        """Keep a conflict once, however many replicas meet it."""
+        """Keep a conflict once, however many replicas meet it; old ones make room for it."""
         self._db.execute(
             "INSERT OR IGNORE INTO conflicts (table_name, item_key, key, winner_region, "
             "winner_time, loser_region, loser_time, winner, loser, seen_at) "
@@ -495,12 +562,20 @@ class Ledger:
                 conflict.seen_at,
             ),
         )
+        self._db.execute(
+            "DELETE FROM conflicts WHERE id <= (SELECT max(id) FROM conflicts) - ?",
+            (MOST_CONFLICTS,),
+        )
 
-    def conflicts(self, limit: int) -> list[dict[str, Any]]:
-        """Newest first."""
-        rows = self._db.execute("SELECT * FROM conflicts ORDER BY id DESC LIMIT ?", (limit,))
+    def conflicts(self, limit: int, *, after: int | None = None) -> list[dict[str, Any]]:
+        """Newest first; `after` the one with this id, those that are older than it."""
+        rows = self._db.execute(
+            "SELECT * FROM conflicts WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?",
+            (after, after, limit),
+        )
         return [
             {
+                "id": row["id"],
                 "table": row["table_name"],
                 "key": json.loads(row["key"]),
                 "winner": {
@@ -553,9 +628,14 @@ def _delivery(row: sqlite3.Row) -> Delivery:
 __all__: Sequence[str] = (
     "Change",
     "Conflict",
+    "Consistency",
     "Delivery",
+    "GlobalTableVersion",
     "Intent",
     "Ledger",
     "LedgerOutdated",
+    "Phase",
     "Replica",
+    "ReplicaStatus",
+    "witness_holder",
 )

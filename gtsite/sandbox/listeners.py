@@ -4,12 +4,16 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import sqlite3
-from typing import Any, NoReturn
+import struct
+from typing import NoReturn
 
 from aiohttp import web
 
-from gtsite.sandbox.others import OtherServices
+from gtsite.sandbox.connections import Server, last_response, response, whole_body
+from gtsite.sandbox.distances import caller_region, round_trip_ms
+from gtsite.sandbox.faults import Trouble
 from gtsite.sandbox.sandbox import Sandbox
 from gtsite.sandbox.wire import (
     CORAL,
@@ -25,10 +29,12 @@ from gtsite.sandbox.wire import (
 log = logging.getLogger("sandbox.endpoint")
 
 HOST = "127.0.0.1"
-LARGEST_REQUEST = 17 * 1024 * 1024
-"""Bytes: a BatchWriteItem may have 16 MB."""
 SHUTDOWN_SECONDS = 1.0
 LOOK_SECONDS = 1.0
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for no time: closing sends RST instead of FIN."""
+LAST = (408, 413)
+"""After these answers the rest of the request would be taken for the next one."""
 
 
 class PortTaken(Exception):
@@ -51,18 +57,17 @@ async def listen(runner: web.BaseRunner, port: int) -> web.TCPSite:
 class Listener:
     """One endpoint. `region` None is the shared one, where the request's signature names it."""
 
-    def __init__(
-        self, sandbox: Sandbox, others: OtherServices, port: int, region: str | None
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, port: int, region: str | None) -> None:
         self.region = region
         self.port = port
         self._sandbox = sandbox
         self._faults = sandbox.faults
-        self._others = others
-        self._server = web.Server(self._answer, request_factory=_request, access_log=None)
+        self._patience = sandbox.config.patience_seconds
+        self._server = Server(self._answer, self._patience)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=SHUTDOWN_SECONDS)
         self._site: web.TCPSite | None = None
         self._changes = asyncio.Lock()
+        self._away = False
 
     async def start(self) -> None:
         await self._runner.setup()
@@ -71,14 +76,12 @@ class Listener:
             self._faults.on_change(self._fault_changed)
 
     async def stop(self) -> None:
-        self.hang_up()
+        self._server.hang_up()
         await self._runner.cleanup()
 
-    def hang_up(self) -> None:
-        """Break every open connection, as a region that goes away does."""
-        for connection in self._server.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
+    def end_stalled(self) -> None:
+        """Break connections whose callers take too long to say what they want."""
+        self._server.end_stalled()
 
     async def follow_fault(self) -> None:
         """Listen, or refuse, as the region's fault says; `PortTaken` if somebody else does."""
@@ -87,13 +90,17 @@ class Listener:
             if refused and self._site:
                 await self._site.stop()
                 self._site = None
-                self.hang_up()
+                self._server.hang_up()
             elif not refused and self._site is None:
                 await self._listen()
 
     def _fault_changed(self, region: str) -> None:
-        if region == self.region and not self._faults.away(region):
-            self.hang_up()
+        """Hang up when the region comes back; a pause leaves its callers alone."""
+        if region != self.region:
+            return
+        was_away, self._away = self._away, self._faults.away(region)
+        if was_away and not self._away:
+            self._server.hang_up()
 
     async def _listen(self) -> None:
         self._site = await listen(self._runner, self.port)
@@ -110,28 +117,40 @@ class Listener:
         return answered
 
     async def _cut_off(self, request: web.BaseRequest, region: str) -> NoReturn:
-        """Break the connection; out of a black hole, only when it ends or the caller gives up."""
+        """Break the connection; out of a black hole, only when it ends or the caller gives up.
+
+        A region that resets breaks it with RST, as a host does that has lost its connections.
+        """
         while self._faults.of(region) == "blackhole" and request.transport is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._faults.change(region)
         if request.transport is not None:
+            if self._faults.of(region) == "reset":
+                _reset_at_close(request.transport)
             request.transport.abort()
         raise asyncio.CancelledError
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method == "GET" and request.path == "/":
+        signed = "Authorization" in request.headers
+        if request.method == "GET" and request.path == "/" and not signed:
             return web.Response(text=f"healthy: dynamodb.{self.region or 'sandbox'}.localhost\n")
-        body = await _whole_body(request)
         try:
-            region, service = credential_scope(request.headers.get("Authorization"))
+            body = await whole_body(request, self._patience)
+            authorization = request.headers.get("Authorization")
+            if request.method != "POST" and not authorization:
+                return _no_page()
+            region, service = credential_scope(authorization)
             if not service.startswith("dynamodb"):
-                return await self._others.forward(request, body)
+                return await self._sandbox.others.forward(request, body)
+            if request.method != "POST":
+                return _no_page()
             self._check_region(region)
             call = parse_call(region, request.headers.get("X-Amz-Target"), body)
-            return _response(await self._call(call))
+            return response(await self._from_afar(call, request.headers.get("User-Agent", "")))
         except ApiError as error:
-            return _response(refusal(error))
+            last = error.status in LAST
+            return (last_response if last else response)(refusal(error))
 
     def _check_region(self, region: str) -> None:
         if self.region and region != self.region:
@@ -145,6 +164,28 @@ class Listener:
             f"{CORAL}#InvalidSignatureException",
             f"Credential should be scoped to {wanted}, not '{region}'. ",
         )
+
+    async def _from_afar(self, call: Call, user_agent: str) -> Answer:
+        """Answer a call as late as the caller's distance and the region's trouble make it.
+
+        Half of the way lies before the call is carried out, so that a write whose caller has given
+        up may still be done. A slow region is slow to answer, not to act.
+        """
+        caller = caller_region(user_agent) if self._sandbox.wan else None
+        half_ms = round_trip_ms(caller, call.region) / 2 if caller else 0.0
+        await _pass(half_ms)
+        trouble = self._faults.trouble(call.region)
+        answered = await self._in_trouble(call, trouble)
+        await _pass(half_ms + trouble.slow_ms)
+        return answered
+
+    async def _in_trouble(self, call: Call, trouble: Trouble) -> Answer:
+        """The answer, or the error that stands in its place, by chance."""
+        if not self._faults.draw(trouble.error_rate):
+            return await self._call(call)
+        if self._faults.draw(trouble.executed_rate):
+            await self._call(call)
+        return refusal(_outage_error(trouble))
 
     async def _call(self, call: Call) -> Answer:
         """Answer a DynamoDB call; what nobody foresaw is DynamoDB's own 500, and is logged."""
@@ -161,15 +202,15 @@ class Listeners:
     def __init__(self, sandbox: Sandbox) -> None:
         config = sandbox.config
         self._sandbox = sandbox
-        self._others = OtherServices()
-        self._all = [Listener(sandbox, self._others, config.port, None)] + [
-            Listener(sandbox, self._others, config.region_port(region), region)
-            for region in config.regions
+        self._all = [Listener(sandbox, config.port, None)] + [
+            Listener(sandbox, config.region_port(region), region) for region in config.regions
         ]
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         for listener in self._all:
             await listener.start()
+        self._watch = asyncio.create_task(self._end_stalled_forever())
 
     async def follow_faults(self) -> None:
         """Make sockets what the faults say; returns when they are.
@@ -182,24 +223,45 @@ class Listeners:
             if problem is not None:
                 raise problem
 
+    async def _end_stalled_forever(self) -> None:
+        while True:
+            await asyncio.sleep(min(LOOK_SECONDS, self._sandbox.config.patience_seconds / 2))
+            for listener in self._all:
+                listener.end_stalled()
+
     async def stop(self) -> None:
         """Hang up on everybody, and let writes that are under way come to their end."""
+        if self._watch:
+            self._watch.cancel()
         for region in self._sandbox.gateways:
             self._sandbox.faults.set(region, "none")
         await asyncio.gather(*(listener.stop() for listener in self._all))
-        await self._others.stop()
 
 
-def _response(answered: Answer) -> web.Response:
-    return web.Response(body=answered.raw, status=answered.status, headers=answered.headers())
+def _no_page() -> web.Response:
+    """DynamoDB takes nothing but POST, and says so in XML."""
+    return web.Response(
+        status=404, body=b"<UnknownOperationException/>\n", content_type="application/xml"
+    )
 
 
-async def _whole_body(request: web.BaseRequest) -> bytes:
-    """The request's body; a caller that hangs up in the middle of it wants no answer."""
-    try:
-        return await request.read()
-    except ConnectionError as error:
-        raise asyncio.CancelledError from error
+async def _pass(milliseconds: float) -> None:
+    """Let time go by; none at all where there is none to pass."""
+    if milliseconds:
+        await asyncio.sleep(milliseconds / 1000)
+
+
+def _outage_error(trouble: Trouble) -> ApiError:
+    """What DynamoDB answers while it fails; SDKs try either again."""
+    if trouble.error_status == 503:
+        return ApiError(503, "ServiceUnavailable", "DynamoDB is currently unavailable.")
+    return internal_error()
+
+
+def _reset_at_close(transport: asyncio.Transport) -> None:
+    wire: socket.socket | None = transport.get_extra_info("socket")
+    if wire is not None:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
 def _region_asked(request: web.BaseRequest) -> str:
@@ -209,17 +271,3 @@ def _region_asked(request: web.BaseRequest) -> str:
     except ApiError:
         return ""
     return region if service.startswith("dynamodb") else ""
-
-
-def _request(*parts: Any) -> web.BaseRequest:
-    """aiohttp's own kind of request, but as large as DynamoDB's may be."""
-    message, payload, protocol, writer, task = parts
-    return web.BaseRequest(
-        message,
-        payload,
-        protocol,
-        writer,
-        task,
-        asyncio.get_running_loop(),
-        client_max_size=LARGEST_REQUEST,
-    )

@@ -13,9 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
-
 from gtsite.sandbox.engines import Engine
+from gtsite.sandbox.links import LinkBroken, Links
 from gtsite.sandbox.wire import Answer
 
 log = logging.getLogger("sandbox.engine")
@@ -62,7 +61,7 @@ class EngineProcess:
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._links: Links | None = None
         self._ready = asyncio.Event()
         self._headers = ENGINE_HEADERS | {
             "Authorization": "AWS4-HMAC-SHA256 Credential=sandbox/20260101/"
@@ -84,9 +83,6 @@ class EngineProcess:
     async def start(self) -> None:
         """Start, and keep alive until `stop`; an orphan of a killed sandbox is ended first."""
         await self._end_orphan()
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
-        )
         await self._spawn()
         self._watch = asyncio.create_task(self._keep_alive(), name=f"engine {self.region}")
 
@@ -97,10 +93,20 @@ class EngineProcess:
                 await self._watch
         self._ready.clear()
         await self._end()
-        if self._session:
-            await self._session.close()
+        if self._links:
+            self._links.close()
         if self._pid_file:
             self._pid_file.unlink(missing_ok=True)
+
+    def end(self, number: signal.Signals) -> None:
+        """Send a signal that ends it, and SIGKILL if that does not; it is started again.
+
+        Nothing where it is being started already.
+        """
+        if self.running and self._process and self._process.returncode is None:
+            self._ready.clear()
+            self._process.send_signal(number)
+            asyncio.get_running_loop().call_later(STOP_SECONDS, _kill, self._process)
 
     async def ready(self) -> None:
         """Wait until the engine answers again."""
@@ -113,19 +119,21 @@ class EngineProcess:
         return await self._post(target, raw)
 
     async def _post(self, target: str, raw: bytes) -> Answer:
-        if self._session is None:
+        if self._links is None:
             raise EngineGone(self.region)
-        headers = self._headers | {"X-Amz-Target": target}
         try:
-            async with self._session.post(self.url, data=raw, headers=headers) as response:
-                return Answer(status=response.status, raw=await response.read())
-        except (aiohttp.ClientError, TimeoutError) as error:
+            status, body = await self._links.post(target, raw)
+        except LinkBroken as error:
             raise EngineGone(self.region) from error
+        return Answer(status=status, raw=body)
 
     async def _spawn(self) -> None:
         """Start the program on a free port, and on another one if somebody was quicker there."""
         for _ in range(STARTS):
             self._port = _free_port()
+            if self._links:
+                self._links.close()
+            self._links = Links(self._port, self._headers)
             self._process = await asyncio.create_subprocess_exec(
                 *self._engine.command(port=self._port, file=self._file),
                 stdin=subprocess.DEVNULL,
@@ -191,6 +199,11 @@ class EngineProcess:
             while str(self._file) in _command_of(int(text)):  # noqa: ASYNC110
                 await asyncio.sleep(PAUSE_SECONDS)
         self._pid_file.unlink()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
 
 
 def _free_port() -> int:

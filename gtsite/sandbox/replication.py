@@ -5,12 +5,13 @@ import itertools
 import logging
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gtsite.sandbox.faults import Faults
 from gtsite.sandbox.gateway import Gateway
 from gtsite.sandbox.ledger import Change, Delivery, Ledger
+from gtsite.sandbox.strong import StrongTables
 from gtsite.sandbox.versions import Clock
 
 log = logging.getLogger("sandbox.replication")
@@ -19,6 +20,7 @@ BATCH = 200
 SIDE_BY_SIDE = 8
 RETRY_SECONDS = 0.2
 LATENCIES_KEPT = 500
+NEVER = 2**62
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +32,15 @@ class Pair:
     lag_ms: int
     jitter_ms: int
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wakes_at: int = NEVER
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
+    hastened_ms: int | None = None
+    """The lag that what waits is being given, as long as that takes."""
+
+    def hasten(self, lag_ms: int) -> None:
+        """Let what waits wait no longer than this; what was to be hastened more still is."""
+        known = self.hastened_ms
+        self.hastened_ms = lag_ms if known is None else min(lag_ms, known)
 
     def delay_us(self, generator: random.Random) -> int:
         jitter = generator.uniform(-self.jitter_ms, self.jitter_ms)
@@ -46,6 +56,7 @@ class Replication:
         clock: Clock,
         faults: Faults,
         gateways: Mapping[str, Gateway],
+        strong: StrongTables,
         *,
         lag_ms: int,
         jitter_ms: int,
@@ -54,18 +65,28 @@ class Replication:
         self._clock = clock
         self._faults = faults
         self._gateways = gateways
+        self._strong = strong
         self._lag_ms = lag_ms
         self._jitter_ms = jitter_ms
         self._random = random.Random()  # noqa: S311
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._workers: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._started = False
+        self._listeners: list[Callable[[Delivery, float], None]] = []
         faults.on_change(self._wake_region)
+        strong.on_reroute(lambda source, target: self.pair(source, target).wake.set())
 
     @property
     def lag_ms(self) -> int:
         """The lag of a way that nobody has set one for."""
         return self._lag_ms
+
+    def on_delivery(self, listener: Callable[[Delivery, float], None]) -> None:
+        """Call `listener(delivery, milliseconds since its writing)` for each that arrived.
+
+        Images of a back-fill, which have no lag, are left out.
+        """
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Go on with what an earlier run still owes; nothing is delivered before.
@@ -99,26 +120,23 @@ class Replication:
         return self._pairs[way]
 
     def pairs(self) -> list[Pair]:
-        return [self._pairs[way] for way in sorted(self._pairs)]
+        """Every way between two regions, sorted."""
+        return [pair for way, pair in sorted(self._pairs.items()) if way[0] != way[1]]
 
     def owe(self, change: Change) -> None:
         """Put a committed local change on its way to every peer; part of the caller's commit."""
-        now = self._clock.read()
+        now = self._clock.travelled()
         for peer in self._ledger.peers(change.region, change.table):
             pair = self.pair(change.region, peer)
             due_at = now + pair.delay_us(self._random)
             self._ledger.enqueue(change, change.region, peer, now=now, due_at=due_at)
-            pair.wake.set()
-
-    def owe_now(self, change: Change, target: str) -> None:
-        """Put one image of a back-fill on its way, without lag."""
-        now = self._clock.read()
-        self._ledger.enqueue(change, change.region, target, now=now, due_at=now)
-        self.pair(change.region, target).wake.set()
+            if due_at < pair.wakes_at:
+                pair.wake.set()
 
     def owe_backlog(self, table: str, target: str) -> None:
-        """Put what is still on its way between the others on its way to a new replica as well."""
-        self._ledger.copy_backlog(table, target, due_at=self._clock.read())
+        """Put what is still on its way to its peers on its way to a new replica as well."""
+        peers = self._ledger.peers(target, table)
+        self._ledger.copy_backlog(table, target, peers, due_at=self._clock.travelled())
         for source, to in self._ledger.pairs():
             if to == target:
                 self.pair(source, to).wake.set()
@@ -133,7 +151,7 @@ class Replication:
         for pair in self._pairs.values():
             if source in (None, pair.source) and target in (None, pair.target):
                 pair.lag_ms, pair.jitter_ms = lag_ms, jitter_ms
-                self._ledger.hasten(pair.source, pair.target, lag_ms * 1000)
+                pair.hasten(lag_ms)
                 pair.wake.set()
 
     def _pair_all(self) -> None:
@@ -149,7 +167,10 @@ class Replication:
     async def _deliver_forever(self, pair: Pair) -> None:
         while True:
             pair.wake.clear()
+            pair.wakes_at = NEVER
             pause = await self._deliver_due(pair)
+            if pause is not None:
+                pair.wakes_at = self._clock.travelled() + round(pause * 1e6)
             try:
                 async with asyncio.timeout(pause):
                     await pair.wake.wait()
@@ -158,27 +179,38 @@ class Replication:
 
     async def _deliver_due(self, pair: Pair) -> float | None:
         """Deliver what is due; the seconds until there is more to do, None for until woken."""
-        if self._faults.away(pair.source) or self._faults.away(pair.target):
+        self._hasten(pair)
+        if not self._faults.reachable(pair.source, pair.target):
             return None
-        due = self._ledger.due(pair.source, pair.target, self._clock.read(), BATCH)
+        due = self._ledger.due(pair.source, pair.target, self._clock.travelled(), BATCH)
         if due:
             limit = asyncio.Semaphore(SIDE_BY_SIDE)
             done = await asyncio.gather(*(self._deliver(pair, each, limit) for each in due))
             return 0 if all(done) else RETRY_SECONDS
         next_due = self._ledger.next_due(pair.source, pair.target)
-        return None if next_due is None else max(0.0, (next_due - self._clock.read()) / 1e6)
+        return None if next_due is None else max(0.0, (next_due - self._clock.travelled()) / 1e6)
+
+    def _hasten(self, pair: Pair) -> None:
+        """Hasten a part of what waits, so that nobody else has to wait for all of it."""
+        if pair.hastened_ms is None:
+            return
+        lag = pair.hastened_ms * 1000
+        if self._ledger.hasten(pair.source, pair.target, lag, BATCH) < BATCH:
+            pair.hastened_ms = None
+        else:
+            pair.wake.set()
 
     async def _deliver(self, pair: Pair, delivery: Delivery, limit: asyncio.Semaphore) -> bool:
-        gateway = self._gateways.get(pair.target)
-        if gateway is None:
-            return False
         async with limit:
-            if self._faults.away(pair.source) or self._faults.away(pair.target):
+            if not self._faults.reachable(pair.source, pair.target):
                 return False
-            applied = await gateway.apply(delivery)
+            applied = await self._strong.deliver(delivery)
         lagged = delivery.due_at > delivery.written_at or not pair.lag_ms
         if applied and lagged:
-            pair.latencies_ms.append((self._clock.read() - delivery.written_at) / 1000)
+            latency_ms = (self._clock.travelled() - delivery.written_at) / 1000
+            pair.latencies_ms.append(latency_ms)
+            for listener in self._listeners:
+                listener(delivery, latency_ms)
         return applied
 
 

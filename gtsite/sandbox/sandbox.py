@@ -7,22 +7,29 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from gtsite.sandbox.autoscaling import AutoScaling
+from gtsite.sandbox.compaction import Compaction
 from gtsite.sandbox.config import SandboxConfig
 from gtsite.sandbox.engines import find_engine
+from gtsite.sandbox.expiry import Expiry
 from gtsite.sandbox.faults import Faults
 from gtsite.sandbox.gateway import Gateway
 from gtsite.sandbox.ledger import Ledger
+from gtsite.sandbox.metrics import Metrics
+from gtsite.sandbox.others import OtherServices
+from gtsite.sandbox.plane import Plane
 from gtsite.sandbox.processes import EngineFailed, EngineProcess
 from gtsite.sandbox.replication import Replication
 from gtsite.sandbox.streams import Streams
+from gtsite.sandbox.strong import StrongTables
 from gtsite.sandbox.tables import Tables
 from gtsite.sandbox.versions import Clock
 from gtsite.sandbox.wire import REGIONS, Answer, Call, internal_error
 
 log = logging.getLogger("sandbox")
 
-DAY_US = 24 * 60 * 60 * 1_000_000
-TRIM_SECONDS = 600
+COMPACT_SECONDS = 0.02
+REST_SECONDS = 10.0
 
 
 class AlreadyRunning(Exception):
@@ -40,27 +47,42 @@ class Sandbox:
         if self._engine_folder:
             self._engine_folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(durable / "ledger.sqlite3" if durable else None)
-        self.clock = Clock()
+        self.clock = Clock(ahead=self.ledger.ahead(), not_before=self.ledger.last_moment())
+        self.clock.on_advance(self.ledger.put_ahead)
         self.faults = Faults()
+        self.wan = config.wan
         self.gateways: dict[str, Gateway] = {}
+        self.metrics = Metrics(self.ledger)
+        self.autoscaling = AutoScaling(self.ledger)
+        self.others = OtherServices(self.metrics, self.autoscaling)
         self._engines: list[EngineProcess] = []
         self._starting: dict[str, asyncio.Task[Gateway]] = {}
-        self._trimming: asyncio.Task[None] | None = None
+        self._compaction = Compaction(self.ledger)
+        self._compacting: asyncio.Task[None] | None = None
+        self.strong = StrongTables(self.ledger, self.faults, self.gateways, wan=lambda: self.wan)
         self.replication = Replication(
             self.ledger,
             self.clock,
             self.faults,
             self.gateways,
+            self.strong,
             lag_ms=config.lag_ms,
             jitter_ms=config.jitter_ms,
         )
-        self.streams = Streams(self.ledger)
+        self.streams = Streams(self.ledger.streams, self.clock)
+        self.expiry = Expiry(self.ledger, self.clock, self.faults, self.gateways)
         self.tables = Tables(
-            self.ledger,
-            self.clock,
-            self.replication,
-            self.gateway,
-            pace_seconds=config.pace_seconds,
+            Plane(
+                ledger=self.ledger,
+                clock=self.clock,
+                replication=self.replication,
+                gateway=self.gateway,
+                scaling=self.autoscaling,
+                reachable=self.faults.reachable,
+                pace_seconds=config.pace_seconds,
+                strict=config.strict,
+                address=f"127.0.0.1:{config.port}",
+            )
         )
 
     async def start(self) -> None:
@@ -76,13 +98,19 @@ class Sandbox:
             )
         await self.tables.start(regions)
         self.replication.start()
-        self._trimming = asyncio.create_task(self._trim_forever())
+        self.replication.on_delivery(self.metrics.arrived)
+        self.metrics.start()
+        self.expiry.start()
+        self._compacting = asyncio.create_task(self._compact_forever())
 
     async def stop(self) -> None:
-        if self._trimming:
-            self._trimming.cancel()
+        if self._compacting:
+            self._compacting.cancel()
+        await self.expiry.stop()
         await self.tables.stop()
         await self.replication.stop()
+        await self.metrics.stop()
+        await self.others.stop()
         await asyncio.gather(*self._starting.values(), return_exceptions=True)
         await asyncio.gather(*(engine.stop() for engine in self._engines))
         self.ledger.close()
@@ -123,15 +151,16 @@ class Sandbox:
         except EngineFailed:
             del self._starting[region]
             raise
-        gateway = Gateway(region, engine, self.ledger, self.clock, self.replication.owe)
+        gateway = Gateway(
+            region, engine, self.ledger, self.clock, self.replication.owe, self.strong
+        )
         self.gateways[region] = gateway
         return gateway
 
-    async def _trim_forever(self) -> None:
-        """Stream records and tombstones are kept for a day, as DynamoDB keeps its streams."""
+    async def _compact_forever(self) -> None:
         while True:
-            self.ledger.trim(self.clock.read() - DAY_US)
-            await asyncio.sleep(TRIM_SECONDS)
+            more = self._compaction.step(self.clock.read())
+            await asyncio.sleep(COMPACT_SECONDS if more else REST_SECONDS)
 
 
 @contextlib.contextmanager

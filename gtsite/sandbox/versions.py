@@ -54,19 +54,59 @@ def steady_clock() -> Callable[[], int]:
 
 
 class Clock:
-    """Microseconds since 1970 that never stand still or go back, shared by all regions."""
+    """Microseconds since 1970 that never stand still or go back, shared by all regions.
 
-    def __init__(self, now: Callable[[], int] | None = None) -> None:
+    `ahead` is how far it was put ahead, in microseconds. `not_before` is where an earlier run left
+    it: where the machine's clock was set back meanwhile, it goes on from there.
+    """
+
+    def __init__(
+        self, now: Callable[[], int] | None = None, *, ahead: int = 0, not_before: int = 0
+    ) -> None:
         self._now = now or steady_clock()
         self._last = 0
+        self._skews: dict[str, int] = {}
+        self._listeners: list[Callable[[int], None]] = []
+        self.ahead = ahead
+        self._set_back = 0
+        if not_before:
+            self._set_back = max(0, not_before - self._now() // 1000 - ahead)
 
     def read(self) -> int:
-        self._last = max(self._last + 1, self._now() // 1000)
+        self._last = max(self._last + 1, self._now() // 1000 + self._set_back + self.ahead)
         return self._last
 
-    def next_version(self, region: str, current: Version | None) -> Version:
-        """The version of a local write over `current`: always newer than what it replaces."""
-        moment = self.read()
+    def travelled(self) -> int:
+        """What lags are measured by: the same clock as if it had never been put ahead."""
+        return self.read() - self.ahead
+
+    def on_advance(self, listener: Callable[[int], None]) -> None:
+        """Call `listener(microseconds)` whenever the clock is put ahead, by how much."""
+        self._listeners.append(listener)
+
+    def advance(self, seconds: float) -> None:
+        """Put the clock of all regions ahead; it never goes back (`ValueError`)."""
+        if seconds < 0:
+            raise ValueError("The clock goes forward only.")
+        leap = round(seconds * 1_000_000)
+        self.ahead += leap
+        for listener in self._listeners:
+            listener(leap)
+
+    def skew(self, region: str, microseconds: int) -> None:
+        """Let the timestamps of one region's writes be off; 0 sets them right again."""
+        self._skews[region] = microseconds
+
+    def skew_of(self, region: str) -> int:
+        """How far the region's timestamps are off, in microseconds."""
+        return self._skews.get(region, 0)
+
+    def next_version(self, region: str, current: Version | None, *, skewed: bool = True) -> Version:
+        """The version of a local write over `current`: always newer than what it replaces.
+
+        `skewed` False leaves the region's skew out.
+        """
+        moment = max(1, self.read() + (self.skew_of(region) if skewed else 0))
         if current is None:
             return Version(time=moment, region=region, seen={region: moment})
         moment = max(moment, current.time + 1)

@@ -50,6 +50,11 @@ def not_found(message: str) -> ApiError:
     return ApiError(400, f"{DYNAMODB}#ResourceNotFoundException", message)
 
 
+def malformed(what: str = "structure") -> ApiError:
+    """JSON of another type than the field's."""
+    return ApiError(400, f"{CORAL}#SerializationException", f"Start of {what} expected")
+
+
 def in_use(message: str) -> ApiError:
     return ApiError(400, f"{DYNAMODB}#ResourceInUseException", message)
 
@@ -115,6 +120,12 @@ def refusal(error: ApiError) -> Answer:
     return Answer(status=error.status, raw=to_json(body))
 
 
+def refused_as(answered: Answer) -> ApiError:
+    """The error that an answer is, to be raised."""
+    body = answered.json()
+    return ApiError(answered.status, body["__type"], body.get("message", ""))
+
+
 def credential_scope(authorization: str | None) -> tuple[str, str]:
     """(region, service) from the SigV4 header any SDK sends; `ApiError` as AWS's without it."""
     if not authorization:
@@ -140,12 +151,24 @@ def parse_call(region: str, target: str | None, raw: bytes) -> Call:
     if service is None or not operation:
         _unknown_operation()
     try:
-        body = json.loads(raw)
+        body = _loads(raw)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"{CORAL}#SerializationException", "Malformed JSON") from error
     if not isinstance(body, dict):
         raise ApiError(400, f"{CORAL}#SerializationException", "Start of structure expected")
     return Call(region=region, service=service, operation=operation, body=body)
+
+
+def _loads(raw: bytes) -> Any:
+    """JSON as DynamoDB reads it; `ValueError` for numbers and text that are none to it."""
+    body = json.loads(raw.decode(), parse_constant=_no_constant)
+    if b"\\u" in raw:
+        json.dumps(body, ensure_ascii=False).encode()
+    return body
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON.")
 
 
 def _unknown_operation() -> NoReturn:

@@ -20,7 +20,7 @@ HOME = REGIONS[0]
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[RunningDemo]:
-    demo = RunningDemo(tmp_path / "sandbox", lag_ms=50)
+    demo = RunningDemo(tmp_path / "sandbox", lag_ms=50, wan=True)
     try:
         yield demo
     finally:
@@ -52,6 +52,7 @@ def lab_item(demo: RunningDemo, path: str) -> dict[str, object]:
 
 def test_ctrl_c_ends_every_process_and_the_data_is_there_the_next_time(demo: RunningDemo) -> None:
     demo.start()
+    assert demo.control.status().wan
     started = pids(demo)
     assert len(started) == 1 + 2 * len(REGIONS)
     lab_item(demo, "update/user100/AshlandValley/41")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from gtsite.sandbox.client import SandboxClient, SandboxUnreachable
+from gtsite.management.sandbox_tables import state
+from gtsite.sandbox.client import RegionStatus, SandboxClient, SandboxUnreachable
 from tests.commands.conftest import Ran
 from tests.support.sandbox import (
     PROJECT,
@@ -38,7 +39,7 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbo
 def sandbox(_running: RunningSandbox, settings: Settings) -> Iterator[RunningSandbox]:
     settings.SANDBOX_PORT = int(_running.endpoint.rpartition(":")[2])
     yield _running
-    _running.control.heal()
+    _running.control.reset()
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -51,7 +52,7 @@ def test_status_shows_every_region_and_pair(manage: Manage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "fault"), [((), "refuse"), (("--blackhole",), "blackhole")], ids=["refuse", "hole"]
+    ("flags", "fault"), [((), "refuse"), (("--blackhole",), "blackhole"), (("--reset",), "reset")]
 )
 def test_an_outage_takes_a_region_away_until_it_is_healed(
     sandbox: RunningSandbox, manage: Manage, flags: tuple[str, ...], fault: str
@@ -62,6 +63,88 @@ def test_an_outage_takes_a_region_away_until_it_is_healed(
     assert sandbox.control.status().fault_of(HOME) == "none"
     assert manage("sandbox", "heal", SECOND).code == 0
     assert sandbox.control.status().fault_of(SECOND) == "none"
+
+
+def test_a_region_can_fail_and_be_slow_without_being_away(
+    sandbox: RunningSandbox, manage: Manage
+) -> None:
+    flags = ("--errors", "0.25", "--status", "503", "--executed", "0.5", "--slow", "300")
+    shown = manage("sandbox", "outage", SECOND, *flags)
+    assert "25% errors (503), 300 ms slow" in shown.out
+    assert "away" not in shown.out
+    region = _region(sandbox, SECOND)
+    assert (region.fault, region.error_rate, region.error_status) == ("none", 0.25, 503)
+    assert (region.executed_rate, region.slow_ms) == (0.5, 300)
+    shown = manage("sandbox", "outage", SECOND, "--blackhole", "--slow", "20")
+    assert "away (black hole), 25% errors" in shown.out
+    assert "20 ms slow" in shown.out
+    assert "errors" not in manage("sandbox", "heal", SECOND).out
+
+
+def test_what_is_half_wrong_turns_nothing(sandbox: RunningSandbox, manage: Manage) -> None:
+    assert manage("sandbox", "outage", SECOND, "--errors", "0.5", "--slow", "-1").code == 2
+    assert _region(sandbox, SECOND).error_rate == 0
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_region_is_paused_until_it_is_resumed(manage: Manage) -> None:
+    shown = manage("sandbox", "pause", SECOND)
+    assert "replication paused" in shown.out
+    assert shown.out.count("held") == 4
+    assert "held" not in manage("sandbox", "resume", SECOND).out
+    assert manage("sandbox", "pause", "--from", HOME, "--to", SECOND).out.count("held") == 1
+    assert "held" in manage("sandbox", "resume", "--from", SECOND, "--to", HOME).out
+    assert "held" not in manage("sandbox", "resume").out
+
+
+def test_a_region_is_skewed_and_the_clock_put_ahead(
+    sandbox: RunningSandbox, manage: Manage
+) -> None:
+    assert "clock -250 ms" in manage("sandbox", "skew", SECOND, "-250").out
+    before = sandbox.control.status().clock_ahead_seconds
+    shown = manage("sandbox", "clock", "25h")
+    assert "1 d 1 h ahead" in shown.out
+    assert sandbox.control.status().clock_ahead_seconds == before + 25 * 3600
+
+
+@pytest.mark.parametrize("flags", [(), ("--restart",)])
+def test_an_engine_is_killed_and_comes_back(
+    sandbox: RunningSandbox, manage: Manage, flags: tuple[str, ...]
+) -> None:
+    wait_until(lambda: sandbox.engine_pid(SECOND) is not None)
+    old = sandbox.engine_pid(SECOND)
+    assert "starting" in manage("sandbox", "kill", SECOND, *flags).out
+    wait_until(lambda: sandbox.engine_pid(SECOND) not in (old, None))
+
+
+def test_distance_is_turned_on_and_off(sandbox: RunningSandbox, manage: Manage) -> None:
+    assert "distance counts" in manage("sandbox", "wan", "on").out
+    assert sandbox.control.status().wan
+    assert "distance costs nothing" in manage("sandbox", "wan", "off").out
+    assert not sandbox.control.status().wan
+
+
+def test_a_reset_turns_everything_back(sandbox: RunningSandbox, manage: Manage) -> None:
+    manage("sandbox", "outage", SECOND)
+    manage("sandbox", "pause", THIRD)
+    manage("sandbox", "lag", "5")
+    shown = manage("sandbox", "reset")
+    assert "away" not in shown.out
+    assert "held" not in shown.out
+    assert {each.lag_ms for each in sandbox.control.status().pairs} == {60_000}
+    assert _region(sandbox, SECOND).fault == "none"
+
+
+def test_the_backlog_shows_what_waits(sandbox: RunningSandbox, manage: Manage) -> None:
+    sandbox.client(HOME).put_item(TableName="seen", Item={"PK": text("waiting")})
+    shown = manage("sandbox", "backlog", "--limit", "1000")
+    assert f"{HOME} → {SECOND}" in shown.out
+    assert "waiting" in shown.out
+    waiting = manage("sandbox", "backlog", "--json").json
+    assert {"S": "waiting"} in [each["key"]["PK"] for each in waiting]
+    sandbox.control.set_lag(lag_ms=0)
+    sandbox.drain()
+    assert manage("sandbox", "backlog", "--json").json == []
 
 
 def test_heal_without_a_region_heals_all(sandbox: RunningSandbox, manage: Manage) -> None:
@@ -91,7 +174,9 @@ def test_conflicts_name_the_winner_and_what_was_lost(
     shown = manage("sandbox", "conflicts")
     assert "flight" in shown.out
     assert "111" in shown.out
+    assert "222" in shown.out
     (conflict,) = manage("sandbox", "conflicts", "--json").json
+    assert manage("sandbox", "conflicts", "--json", "--after", str(conflict["id"])).json == []
     assert conflict["winner"]["region"] == SECOND
     assert conflict["loser"]["image"]["seats"] == {"N": "111"}
 
@@ -109,6 +194,27 @@ def test_conflicts_name_the_winner_and_what_was_lost(
         ("lag", "600001"),
         ("lag", "5", "--from", "mars-north-1"),
         ("conflicts", "--limit", "0"),
+        ("conflicts", "--after", "-1"),
+        ("backlog", "--limit", "1001"),
+        ("outage", SECOND, "--blackhole", "--reset"),
+        ("outage", SECOND, "--errors", "2"),
+        ("outage", SECOND, "--errors", "nan"),
+        ("outage", SECOND, "--errors", "1", "--status", "404"),
+        ("outage", SECOND, "--status", "503"),
+        ("outage", SECOND, "--slow", "60001"),
+        ("pause",),
+        ("pause", "mars-north-1"),
+        ("pause", "--from", HOME),
+        ("pause", SECOND, "--from", HOME, "--to", SECOND),
+        ("resume", "--to", HOME),
+        ("skew", SECOND, "3600001"),
+        ("skew", SECOND),
+        ("clock", "-1"),
+        ("clock", "soon"),
+        ("clock", "9999d"),
+        ("kill",),
+        ("kill", "mars-north-1"),
+        ("wan", "maybe"),
         ("run", "--lag", "-5"),
         ("run", "--lag", "soon"),
         ("run", "--engine", "abacus"),
@@ -152,6 +258,16 @@ def test_run_becomes_a_sandbox_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     assert control.status().raw["lag_ms"] == 70
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
+
+
+def test_a_fault_that_is_not_known_here_is_shown_by_its_name() -> None:
+    region = RegionStatus(name="x", endpoint="", fault="melted", engine="running", pid=1)  # type: ignore[arg-type]
+    assert state(region) == "away (melted)"
+
+
+def _region(sandbox: RunningSandbox, name: str) -> RegionStatus:
+    (found,) = [each for each in sandbox.control.status().regions if each.name == name]
+    return found
 
 
 def _answers(control: SandboxClient) -> bool:

@@ -46,6 +46,25 @@ def test_a_failing_request_reaches_the_region_once() -> None:
         assert server.connections == 1
 
 
+@pytest.mark.parametrize(("region", "said"), [("eu-west-1", True), ("", False)])
+def test_a_client_says_where_it_is_if_it_is_told(region: str, said: bool) -> None:
+    """The sandbox knows the way by it; to AWS it is one more word in the User-Agent."""
+    heard = []
+
+    def listen(caller: socket.socket) -> None:
+        heard.append(faults.request(caller))
+        caller.sendall(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\n{}")
+
+    with (
+        faulty_server(listen) as server,
+        closing(Clients(endpoints={"us-west-2": server.url}, caller_region=region)) as clients,
+    ):
+        clients.dynamodb("us-west-2").list_tables()
+    (agent,) = [line for line in heard[0].splitlines() if line.lower().startswith(b"user-agent:")]
+    assert (b" caller-region/eu-west-1" in agent) is said
+    assert (b"caller-region" in agent) is said
+
+
 def test_connections_are_kept_alive_and_shared_by_calls_one_after_another() -> None:
     with faulty_server(LIST) as server, at(server.url) as clients:
         for _ in range(5):

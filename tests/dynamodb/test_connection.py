@@ -1,6 +1,7 @@
 """The site's own connection: from the settings, once per process, and not shared by a fork."""
 
 import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +10,7 @@ from pytest_django.fixtures import Settings
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.errors import TableMissing, UnknownTable
 from gtsite.dynamodb.tables import FLIGHTS
+from tests.support import faults
 from tests.support.engines import ThreeRegions
 
 pytestmark = pytest.mark.usefixtures("site_regions")
@@ -22,6 +24,22 @@ def test_the_router_is_as_the_settings_say(settings: Settings) -> None:
     assert router.local == "eu-west-1"
     assert router.regions == ("eu-west-1", "us-east-2", "us-west-2")
     assert not router.fallback
+
+
+def test_the_router_says_where_the_site_is(settings: Settings) -> None:
+    heard = []
+
+    def listen(caller: socket.socket) -> None:
+        heard.append(faults.request(caller))
+        caller.sendall(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\n{}")
+
+    with faults.faulty_server(listen) as server:
+        settings.GT_LOCAL_REGION = "eu-west-1"
+        settings.GT_ENDPOINTS = {"eu-west-1": server.url}
+        connection.reset()
+        connection.router().call(lambda client: client.list_tables())
+        connection.reset()
+    assert b" caller-region/eu-west-1" in heard[0]
 
 
 def test_one_router_however_many_threads_come_at_once() -> None:

@@ -128,6 +128,13 @@ class TestSwitch:
             f"fault-{OHIO}-blackhole",
         }
 
+    def test_a_fault_that_the_page_has_no_switch_for_is_no_accident(
+        self, plain: LabBrowser, lab_sandbox: RunningSandbox
+    ) -> None:
+        lab_sandbox.control.outage(OHIO, "reset")
+        plain.reload()
+        assert plain.pressed == {f"fault-{OREGON}-none", f"fault-{IRELAND}-none"}
+
     def test_the_answers_are_kept(self, plain: LabBrowser) -> None:
         plain.press(OREGON, "get")
         plain.post(f"/lab/{IRELAND}/fault/refuse/")

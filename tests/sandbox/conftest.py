@@ -26,10 +26,10 @@ def _lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbo
 def sandbox(_lasting: RunningSandbox) -> Iterator[RunningSandbox]:
     """The sandbox that tests share: three regions, 40 ms of lag, no fault, nothing under way."""
     yield _lasting
-    _lasting.control.heal()
+    _lasting.control.reset()
     _lasting.control.set_lag(lag_ms=0)
     _lasting.drain()
-    _lasting.control.set_lag(lag_ms=_lasting.lag_ms, jitter_ms=_lasting.jitter_ms)
+    _lasting.control.reset()
 
 
 @pytest.fixture

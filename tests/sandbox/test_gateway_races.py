@@ -3,13 +3,16 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gtsite.sandbox.faults import Faults
 from gtsite.sandbox.gateway import Gateway
 from gtsite.sandbox.ledger import Change, Delivery, Ledger, Replica
 from gtsite.sandbox.processes import EngineGone
+from gtsite.sandbox.strong import StrongTables
 from gtsite.sandbox.versions import Clock, Version, item_key
 from gtsite.sandbox.wire import Answer, ApiError, Call, answer, refusal, validation
 
@@ -18,6 +21,7 @@ TABLE = "films"
 KEY = {"PK": {"S": "a"}}
 OLD = {**KEY, "v": {"N": "1"}}
 NEW = {**KEY, "v": {"N": "2"}}
+LATE = 2**60
 
 Mishap = Callable[["ScriptedEngine", str, dict[str, Any]], Awaitable[Answer]]
 
@@ -28,6 +32,7 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.items: dict[str, Any] = {}
         self.dropped = False
+        self.running = True
         self.mishaps: dict[str, list[Mishap]] = {}
         self.back = 0
 
@@ -64,7 +69,9 @@ class World:
         for region in (HERE, THERE):
             self.ledger.save_replica(_replica(region))
         engine: Any = self.engine
-        self.gateway = Gateway(HERE, engine, self.ledger, Clock(), self.owed.append)
+        strong = StrongTables(self.ledger, Faults(), {})
+        self.clock = Clock(lambda: 10**15)
+        self.gateway = Gateway(HERE, engine, self.ledger, self.clock, self.owed.append, strong)
 
     async def put(self, item: dict[str, Any]) -> Answer:
         body = {"TableName": TABLE, "Item": item}
@@ -85,12 +92,17 @@ class World:
             version=version,
         )
         self.ledger.enqueue(change, THERE, HERE, now=time, due_at=time)
-        return self.ledger.due(THERE, HERE, time, 100)[-1]
+        return self.ledger.due(THERE, HERE, LATE, 100)[-1]
 
     def records(self) -> list[tuple[Any, Any]]:
         """(before, after) of each record in HERE's stream."""
-        found = self.ledger.stream(HERE, TABLE, "label", after=0, limit=100)
-        return [(record["before"], record["after"]) for record in found]
+        log = self.ledger.streams
+        return [
+            (record.before, record.after)
+            for stream in log.streams(HERE, TABLE, now=0)
+            for shard in log.shards(stream, now=0)
+            for record in log.read(stream, shard, 0, limit=100, most_bytes=10**6).records
+        ]
 
     def version(self) -> Version | None:
         return self.ledger.version(HERE, TABLE, item_key(KEY, ["PK"]) or "")
@@ -141,6 +153,58 @@ async def dropping(engine: ScriptedEngine, operation: str, body: dict[str, Any])
     return done
 
 
+# Deletes of TTL's
+
+
+async def expire(world: World) -> Answer:
+    call = Call(
+        region=HERE,
+        service="DynamoDB_20120810",
+        operation="DeleteItem",
+        body={"TableName": TABLE, "Key": KEY},
+    )
+    return await world.gateway.expire(call)
+
+
+def test_a_delete_of_ttls_whose_outcome_is_unknown_is_settled_as_one() -> None:
+    async def play(world: World) -> None:
+        await world.put(OLD)
+        world.engine.mishaps["DeleteItem"] = [silent]
+        with pytest.raises(ApiError, match="Internal server error"):
+            await expire(world)
+        assert [(change.after, change.expired) for change in world.owed] == [
+            (OLD, False),
+            (None, True),
+        ]
+
+    played(play)
+
+
+def test_an_intent_of_ttls_is_still_one_after_a_restart() -> None:
+    async def play(world: World) -> None:
+        await world.put(OLD)
+        wanted = [(TABLE, item_key(KEY, ["PK"]) or "", KEY, OLD)]
+        world.ledger.open_intents(HERE, wanted, expired=True)
+        world.engine.items.clear()
+        await world.gateway.settle(world.ledger.intents())
+        assert [change.expired for change in world.owed] == [False, True]
+
+    played(play)
+
+
+def test_in_the_2017_version_a_delete_of_ttls_stays_in_its_region() -> None:
+    async def play(world: World) -> None:
+        world.ledger.save_replica(replace(_replica(HERE), version="2017.11.29"))
+        await world.put(OLD)
+        assert (await expire(world)).ok
+        assert [change.after for change in world.owed] == [OLD]
+        assert world.records() == [(None, OLD), (OLD, None)]
+        await world.put(NEW)
+        assert [change.after for change in world.owed] == [OLD, NEW]
+
+    played(play)
+
+
 # Writes
 
 
@@ -173,7 +237,7 @@ def test_a_write_that_was_never_done_leaves_nothing() -> None:
 
 def test_an_engine_that_goes_again_while_a_write_is_settled_is_waited_for_again() -> None:
     async def play(world: World) -> None:
-        world.engine.mishaps = {"PutItem": [silent], "GetItem": [_as_usual, gone, failing]}
+        world.engine.mishaps = {"PutItem": [silent], "GetItem": [gone, failing]}
         with pytest.raises(ApiError):
             await world.put(OLD)
         assert world.engine.back == 3
@@ -184,10 +248,11 @@ def test_an_engine_that_goes_again_while_a_write_is_settled_is_waited_for_again(
 
 def test_an_engine_that_is_gone_before_a_write_costs_the_caller_a_500_only() -> None:
     async def play(world: World) -> None:
-        world.engine.mishaps["GetItem"] = [gone]
+        world.engine.running = False
         with pytest.raises(ApiError, match="Internal server error"):
             await world.put(OLD)
         assert world.engine.items == {}
+        assert world.engine.back == 0, "nobody waits for it"
 
     played(play)
 
@@ -198,18 +263,18 @@ def test_a_table_deleted_right_behind_a_write_deletes_nothing_elsewhere() -> Non
     async def play(world: World) -> None:
         await world.put(OLD)
         world.engine.mishaps["PutItem"] = [dropping]
-        assert (await world.put(NEW)).ok
+        assert (await world.put({**KEY, "v": {"SS": ["has", "to", "be", "read"]}})).ok
         assert [change.after for change in world.owed] == [OLD]
 
     played(play)
 
 
-def test_a_key_that_cannot_be_read_gets_the_engines_own_answer() -> None:
+def test_a_write_that_is_refused_gets_the_engines_own_answer_and_leaves_nothing() -> None:
     async def play(world: World) -> None:
-        world.engine.mishaps = {"GetItem": [refusing], "PutItem": [refusing]}
+        world.engine.mishaps = {"PutItem": [refusing]}
         answered = await world.put(OLD)
         assert answered.json()["message"] == "no"
-        assert world.owed == []
+        assert (world.owed, world.records(), world.version()) == ([], [], None)
 
     played(play)
 
@@ -259,12 +324,92 @@ def test_a_delivery_that_is_refused_stays_where_it_is() -> None:
     played(play)
 
 
+def test_an_image_that_is_refused_for_good_is_tried_less_and_less_often() -> None:
+    """And holds up nobody: it is not due meanwhile, and a newer image takes its place."""
+
+    async def play(world: World) -> None:
+        delivery = world.delivery(NEW, 5)
+        waits = []
+        for _ in range(8):
+            world.engine.mishaps["PutItem"] = [refusing]
+            assert not await world.gateway.apply(delivery)
+            due_at = world.ledger.next_due(THERE, HERE) or 0
+            waits.append((due_at - world.clock.read()) / 1e6)
+            assert world.ledger.due(THERE, HERE, world.clock.read(), 9) == []
+        expected = [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+        assert all(one - 0.1 < wait <= one for wait, one in zip(waits, expected, strict=True)), (
+            waits
+        )
+        assert world.gateway.refused() == 1
+        assert await world.gateway.apply(world.delivery(OLD, 9))
+        assert world.gateway.refused() == 0
+        assert world.ledger.backlog() == {}
+        assert world.records() == [(None, OLD)]
+
+    played(play)
+
+
+def test_a_replica_that_has_no_table_yet_is_tried_again_soon() -> None:
+    async def play(world: World) -> None:
+        creating = replace(_replica(HERE), status="CREATING", source=THERE)
+        world.ledger.save_replica(creating)
+        delivery = world.delivery(NEW, 5)
+        for _ in range(5):
+            world.engine.mishaps["PutItem"] = [refusing]
+            assert not await world.gateway.apply(delivery)
+        assert world.ledger.due(THERE, HERE, 5, 9) == [delivery]
+        assert world.gateway.refused() == 0
+
+    played(play)
+
+
+def test_an_image_that_is_owed_no_longer_is_not_applied() -> None:
+    """The table it was for is gone; another one of that name is none of its business."""
+
+    async def play(world: World) -> None:
+        delivery = world.delivery(NEW, 5)
+        world.ledger.remove_replica(HERE, TABLE)
+        world.ledger.save_replica(_replica(HERE))
+        assert await world.gateway.apply(delivery)
+        assert world.engine.items == {}
+        assert world.version() is None
+
+    played(play)
+
+
+def test_a_table_made_anew_during_a_write_hears_nothing_of_it() -> None:
+    """Or peers would delete the item because the new table does not have it."""
+
+    async def play(world: World) -> None:
+        async def remake(engine: ScriptedEngine, operation: str, body: dict[str, Any]) -> Answer:
+            done = engine.do(operation, body)
+            engine.items.clear()
+            world.ledger.remove_replica(HERE, TABLE)
+            world.ledger.save_replica(_replica(HERE))
+            return done
+
+        await world.put(OLD)
+        world.engine.mishaps["PutItem"] = [remake]
+        assert (await world.put(NEW)).ok
+        assert [change.after for change in world.owed] == [OLD]
+        assert world.version() is None
+        delivery = world.delivery(NEW, 10**16)
+        world.engine.mishaps["PutItem"] = [remake]
+        await world.gateway.apply(delivery)
+        assert world.version() is None
+
+    played(play)
+
+
 def test_a_delivery_to_an_engine_that_is_away_is_tried_again_later() -> None:
     async def play(world: World) -> None:
         delivery = world.delivery(NEW, 5)
-        world.engine.mishaps["GetItem"] = [gone]
+        world.engine.running = False
         assert not await world.gateway.apply(delivery)
         assert world.ledger.backlog() == {(THERE, HERE): (1, 5)}
+        world.engine.running = True
+        assert await world.gateway.apply(delivery)
+        assert world.records() == [(None, NEW)]
 
     played(play)
 
@@ -341,10 +486,6 @@ def test_after_a_crash_intents_of_tables_that_are_gone_are_forgotten() -> None:
         assert world.owed == []
 
     played(play)
-
-
-async def _as_usual(engine: ScriptedEngine, operation: str, body: dict[str, Any]) -> Answer:
-    return engine.do(operation, body)
 
 
 def _replica(region: str) -> Replica:

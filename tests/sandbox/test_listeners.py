@@ -1,23 +1,29 @@
 """Outages as a caller meets them: refused, silent, cut off; and none of it elsewhere."""
 
 import http.client
+import select
 import socket
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
 from botocore.exceptions import (
+    ClientError,
     ConnectionClosedError,
     EndpointConnectionError,
     ReadTimeoutError,
 )
 
-from gtsite.sandbox.client import SandboxRefused
+from gtsite.sandbox.client import ErrorStatus, SandboxRefused
+from gtsite.sandbox.distances import round_trip_ms
 from tests.support.sandbox import HOST, REGIONS, RunningSandbox, frozen, send, text, wait_until
 
 HOME, AWAY, THIRD = REGIONS
 SHORT_SECONDS = 0.4
+WAY_SECONDS = round_trip_ms("ap-southeast-2", HOME) / 1000
+"""From Sydney to Oregon and back."""
 CUT_OFF = (ConnectionError, http.client.RemoteDisconnected)
 Start = Callable[..., RunningSandbox]
 
@@ -89,6 +95,27 @@ def test_whoever_waits_in_a_black_hole_is_cut_off_when_it_ends(sandbox: RunningS
         assert _end_of(wire) == b""
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_region_that_resets_takes_the_request_and_slams_the_door(
+    sandbox: RunningSandbox, shared: bool
+) -> None:
+    port = sandbox.port if shared else sandbox.port_of(HOME)
+    sandbox.control.outage(HOME, "reset")
+    for _ in range(2):
+        with socket.create_connection((HOST, port), 20) as wire:
+            wire.sendall(
+                b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+                b"Authorization: Credential=x/20260101/us-west-2/dynamodb/aws4_request\r\n\r\n{}"
+            )
+            with pytest.raises(ConnectionResetError):
+                wire.recv(1)
+    with pytest.raises(ConnectionClosedError):
+        read(sandbox, HOME, shared=shared)
+    read(sandbox, AWAY, shared=shared)
+    sandbox.control.heal(HOME)
+    read(sandbox, HOME, shared=shared)
+
+
 @pytest.mark.parametrize("fault", ["refuse", "blackhole"])
 def test_open_connections_of_a_region_do_not_outlive_its_outage(
     sandbox: RunningSandbox, fault: Any
@@ -114,7 +141,7 @@ def test_healing_what_is_well_breaks_no_connection(sandbox: RunningSandbox) -> N
 
 
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("fault", ["refuse", "blackhole"])
+@pytest.mark.parametrize("fault", ["refuse", "blackhole", "reset"])
 def test_a_request_under_way_when_its_region_goes_is_never_answered(
     sandbox: RunningSandbox, table: str, fault: Any, shared: bool
 ) -> None:
@@ -236,6 +263,123 @@ def test_an_engine_killed_in_the_middle_of_a_write_costs_a_500_and_nothing_half_
     assert "b" in homes
 
 
+# Regions that are there, and in trouble
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(
+    ("status", "code"), [(500, "InternalServerError"), (503, "ServiceUnavailable")]
+)
+def test_a_failing_region_answers_in_awss_shape_and_does_nothing(
+    sandbox: RunningSandbox, table: str, status: ErrorStatus, code: str, shared: bool
+) -> None:
+    sandbox.create_table(table)
+    sandbox.control.fail(HOME, status=status)
+    with pytest.raises(ClientError) as caught:
+        _put(sandbox, HOME, table, shared=shared)
+    assert caught.value.response["Error"]["Code"] == code
+    assert caught.value.response["Error"]["Message"]
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    _put(sandbox, AWAY, table, key="b", shared=shared)
+    sandbox.control.heal(HOME)
+    sandbox.drain()
+    assert set(sandbox.scan(table, HOME)) == {"b"}
+
+
+def test_a_failing_region_may_do_all_the_same_what_it_says_it_did_not(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    sandbox.create_table(table)
+    sandbox.control.fail(HOME, executed_rate=1.0)
+    with pytest.raises(ClientError):
+        _put(sandbox, HOME, table)
+    for region in (AWAY, THIRD):
+        _wait_for_item(sandbox, table, region)
+
+
+def test_a_share_of_the_calls_fails_and_the_rest_is_carried_out(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    sandbox.create_table(table, HOME)
+    sandbox.control.fail(HOME, rate=0.5)
+    done, failed = set(), 0
+    for number in range(100):
+        try:
+            _put(sandbox, HOME, table, key=str(number))
+            done.add(str(number))
+        except ClientError:
+            failed += 1
+    sandbox.control.heal()
+    assert 10 < failed < 90
+    assert set(sandbox.scan(table, HOME)) == done
+
+
+def test_a_failing_region_goes_on_replicating(sandbox: RunningSandbox, table: str) -> None:
+    sandbox.create_table(table)
+    sandbox.control.fail(HOME)
+    sandbox.control.slow(HOME, 60_000)
+    _put(sandbox, AWAY, table)
+    sandbox.drain()
+    sandbox.control.heal(HOME)
+    assert set(sandbox.scan(table, HOME)) == {"a"}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_slow_region_acts_at_once_answers_late_and_holds_nobody_up(
+    sandbox: RunningSandbox, table: str, shared: bool
+) -> None:
+    sandbox.create_table(table)
+    sandbox.control.slow(HOME, 60_000)
+    port = sandbox.port if shared else sandbox.port_of(HOME)
+    body = {"TableName": table, "Item": {"PK": text("a")}}
+    with closing(send(port, "PutItem", body, HOME)) as connection:
+        for region in (AWAY, THIRD):
+            _wait_for_item(sandbox, table, region)
+        sandbox.control.slow(HOME, 0)
+        _put(sandbox, HOME, table)
+        assert _silent(connection)
+
+
+def test_a_slow_answer_comes_after_its_time(sandbox: RunningSandbox) -> None:
+    sandbox.control.slow(HOME, 120)
+    begun = time.monotonic()
+    assert "TableNames" in sandbox.client(HOME).list_tables()
+    assert time.monotonic() - begun >= 0.12
+
+
+def test_a_caller_that_waits_for_a_slow_region_is_cut_off_when_that_goes_away(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.control.slow(HOME, 60_000)
+    with closing(send(sandbox.port_of(HOME), "ListTables", {}, HOME)) as connection:
+        for _ in range(3):
+            sandbox.control.status()
+        sandbox.control.outage(HOME)
+        with pytest.raises(CUT_OFF):
+            connection.getresponse()
+
+
+# Distance
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_caller_far_away_waits_for_the_round_trip(sandbox: RunningSandbox, shared: bool) -> None:
+    port = sandbox.port if shared else sandbox.port_of(HOME)
+    assert _quickest(port, HOME, "caller-region/ap-southeast-2") < WAY_SECONDS
+    sandbox.control.set_wan(on=True)
+    assert _seconds(port, HOME, "caller-region/ap-southeast-2") >= WAY_SECONDS
+    assert _seconds(port, HOME, "app/caller-region-ap-southeast-2") >= WAY_SECONDS
+
+
+def test_a_caller_next_door_or_nowhere_does_not_wait(start: Start) -> None:
+    own = start(wan=True)
+    assert own.control.status().wan
+    for user_agent in (f"caller-region/{HOME}", "caller-region/nowhere", "python"):
+        assert _quickest(own.port_of(HOME), HOME, user_agent) < WAY_SECONDS
+    assert own.control.set_wan(on=False).wan is False
+    assert own.control.reset().wan is True
+
+
 def under_way(sandbox: RunningSandbox, port: int, table: str) -> http.client.HTTPConnection:
     """A PutItem that the sandbox has read and its frozen engine has not.
 
@@ -246,6 +390,30 @@ def under_way(sandbox: RunningSandbox, port: int, table: str) -> http.client.HTT
     for _ in range(5):
         sandbox.control.status()
     return connection
+
+
+def _put(
+    sandbox: RunningSandbox, region: str, table: str, *, key: str = "a", shared: bool = False
+) -> None:
+    sandbox.client(region, shared).put_item(TableName=table, Item={"PK": text(key)})
+
+
+def _seconds(port: int, region: str, user_agent: str) -> float:
+    begun = time.monotonic()
+    with closing(send(port, "ListTables", {}, region, **{"User-Agent": user_agent})) as connection:
+        assert connection.getresponse().status == 200
+    return time.monotonic() - begun
+
+
+def _quickest(port: int, region: str, user_agent: str) -> float:
+    """Of ten, so that a machine with other things to do does not count."""
+    return min(_seconds(port, region, user_agent) for _ in range(10))
+
+
+def _silent(connection: http.client.HTTPConnection) -> bool:
+    """Whether nothing has come on a connection so far."""
+    readable, _, _ = select.select([connection.sock], [], [], 0)
+    return not readable
 
 
 def _wait_for_item(sandbox: RunningSandbox, table: str, region: str) -> None:

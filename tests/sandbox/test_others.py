@@ -1,9 +1,32 @@
 """The other services of the source documents, behind the same endpoint."""
 
+import asyncio
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from tests.support.sandbox import REGIONS, RunningSandbox
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from gtsite.sandbox import others
+from gtsite.sandbox.autoscaling import AutoScaling
+from gtsite.sandbox.ledger import Ledger
+from gtsite.sandbox.metrics import Metrics
+from tests.support.sandbox import (
+    REGIONS,
+    RunningSandbox,
+    children,
+    error_of,
+    frozen,
+    send,
+    text,
+    wait_until,
+)
 
 HOME, AWAY, _ = REGIONS
 
@@ -54,6 +77,107 @@ def test_auto_scaling_takes_a_tables_target(sandbox: RunningSandbox) -> None:
     assert found["MaxCapacity"] == 300
 
 
+def test_a_signed_get_of_the_root_is_a_service_and_no_health_check(
+    sandbox: RunningSandbox,
+) -> None:
+    """S3 lists its buckets so; without a signature it is the health check of a load balancer."""
+    assert service(sandbox, "s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"[" * 100_000, b"\xff", b""], ids=["cut", "list", "deep", "text", "none"]
+)
+def test_auto_scaling_survives_what_is_no_request(sandbox: RunningSandbox, body: bytes) -> None:
+    connection = send(
+        sandbox.port,
+        "",
+        body,
+        HOME,
+        **{
+            "X-Amz-Target": "AnyScaleFrontendService.RegisterScalableTarget",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-west-2/"
+            "application-autoscaling/aws4_request, SignedHeaders=host, Signature=x",
+        },
+    )
+    with closing(connection):
+        answered = connection.getresponse()
+        refused = json.loads(answered.read())
+    assert (answered.status, refused["__type"]) == (400, "ValidationException")
+    assert "'serviceNamespace'" in refused["message"]
+
+
 def test_an_outage_at_the_shared_endpoint_is_dynamodbs_alone(sandbox: RunningSandbox) -> None:
     sandbox.control.outage(HOME)
     assert service(sandbox, "sts").get_caller_identity()["Account"]
+
+
+def test_a_moto_that_is_killed_comes_back(sandbox: RunningSandbox) -> None:
+    before = moto(sandbox)
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: children(sandbox.pid, "moto_server") not in ([], [before]), "another moto")
+    assert service(sandbox, "sts").get_caller_identity()["Account"]
+    assert moto(sandbox) != before
+
+
+def test_nobody_waits_for_a_moto_that_hangs_but_who_asked_it(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    sandbox.create_table(table, HOME, AWAY)
+    sts = service(sandbox, "sts")
+    with ThreadPoolExecutor() as pool:
+        with frozen(moto(sandbox)):
+            asked = pool.submit(sts.get_caller_identity)
+            sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("1")})
+            sandbox.drain()
+            assert len(sandbox.scan(table, AWAY)) == 1
+            assert not asked.done()
+        assert asked.result()["Account"]
+
+
+def test_the_roles_of_replication_and_scaling_can_be_asked_for(sandbox: RunningSandbox) -> None:
+    """As set-up scripts do; asking twice is told in IAM's words."""
+    iam = service(sandbox, "iam")
+    for name in ("replication.dynamodb", "dynamodb.application-autoscaling"):
+        wanted = f"{name}.amazonaws.com"
+        role = iam.create_service_linked_role(AWSServiceName=wanted)["Role"]
+        assert role["Path"] == f"/aws-service-role/{wanted}/"
+        again = partial(iam.create_service_linked_role, AWSServiceName=wanted)
+        assert error_of(again)[0] == "EntityAlreadyExists"
+
+
+def test_who_asks_a_moto_that_hangs_is_told_in_every_protocols_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A 503 without a body: callers of STS read XML, those of CloudWatch CBOR or JSON."""
+    monkeypatch.setattr(others, "ANSWER_SECONDS", 2.0)
+    assert asyncio.run(asked_while_hanging("sts")) == (200, 503, b"")
+    assert asyncio.run(asked_while_hanging("monitoring")) == (200, 503, b"")
+
+
+async def asked_while_hanging(name: str) -> tuple[int, int, bytes]:
+    """The status of a call before moto hangs; status and body of one while it does."""
+    ledger = Ledger(None)
+    services = others.OtherServices(Metrics(ledger), AutoScaling(ledger))
+    scope = f"Credential=x/20260101/{HOME}/{name}/aws4_request"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=x",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    request = make_mocked_request("POST", "/", headers=headers)
+    action = {"sts": "GetCallerIdentity", "monitoring": "ListMetrics"}[name]
+    body = f"Action={action}&Version=2010-08-01".encode()
+    try:
+        before = await services.forward(request, body)
+        with frozen(services._process.pid if services._process else None):
+            silent = await services.forward(request, body)
+    finally:
+        await services.stop()
+    assert isinstance(silent.body, bytes | None)
+    return before.status, silent.status, silent.body or b""
+
+
+def moto(sandbox: RunningSandbox) -> int:
+    """The process that answers for the other services; it is started by asking."""
+    service(sandbox, "sts").get_caller_identity()
+    (pid,) = children(sandbox.pid, "moto_server")
+    return pid

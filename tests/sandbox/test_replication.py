@@ -201,6 +201,7 @@ def test_replicas_agree_on_the_last_acknowledged_write_of_each_item(
     assert everywhere[0] == everywhere[1] == everywhere[2]
     for region in REGIONS:
         assert broken_chains(sandbox.stream(table, region)) == []
+        assert sandbox.known_items(table, region) == everywhere[0]
 
 
 def _one(step: Step, world: World) -> None:
@@ -255,7 +256,8 @@ def test_an_item_arrives_in_the_order_it_was_written_whatever_the_jitter(
         int(record["dynamodb"]["NewImage"]["v"]["N"])
         for record in sandbox.stream(table, "eu-west-1")
     ]
-    assert arrived == list(range(40))
+    assert arrived == sorted(set(arrived)), "the same twice, or an older one later"
+    assert arrived[-1] == 39
 
 
 def test_each_way_has_a_lag_of_its_own(sandbox: RunningSandbox, table: str) -> None:

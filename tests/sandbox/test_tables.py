@@ -256,7 +256,6 @@ def test_indexes_and_capacity_are_the_sources(sandbox: RunningSandbox, table: st
     sandbox.create_table(
         table,
         HOME,
-        AWAY,
         sort_key=True,
         BillingMode="PROVISIONED",
         ProvisionedThroughput=capacity,
@@ -282,6 +281,9 @@ def test_indexes_and_capacity_are_the_sources(sandbox: RunningSandbox, table: st
             }
         ],
     )
+    sandbox.let_writes_scale(table, HOME, "by-place")
+    sandbox.add_replica(table, HOME, AWAY)
+    sandbox.wait_active(table, HOME, AWAY)
     home, replica = describe(sandbox, table), describe(sandbox, table, AWAY)
     for part in ("KeySchema", "AttributeDefinitions"):
         assert replica[part] == home[part]
@@ -307,10 +309,12 @@ def test_a_setting_changed_in_one_region_holds_in_all_but_protection(
     sandbox.create_table(
         table,
         HOME,
-        AWAY,
         BillingMode="PROVISIONED",
         ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
     )
+    sandbox.let_writes_scale(table, HOME)
+    sandbox.add_replica(table, HOME, AWAY)
+    sandbox.wait_active(table, HOME, AWAY)
     update(sandbox, table, AWAY, BillingMode="PAY_PER_REQUEST", DeletionProtectionEnabled=True)
     home, replica = describe(sandbox, table), describe(sandbox, table, AWAY)
     assert home["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
@@ -432,14 +436,15 @@ def test_a_replica_is_deleted_with_its_data_and_the_rest_becomes_regional(
     assert sandbox.control.status().backlog == 0
 
 
-def test_delete_table_at_a_member_takes_that_member_out(
-    sandbox: RunningSandbox, table: str
-) -> None:
-    """Even the region where the table was made can go."""
+def test_delete_table_at_a_member_takes_that_member_out(start: Start) -> None:
+    """Even the region where the table was made can go, a day after its last replica was made."""
+    sandbox, table = start(), "moved"
     sandbox.create_table(table)
     sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("a")})
+    sandbox.control.put_clock_ahead(25 * 3600)
     answered = sandbox.client(HOME).delete_table(TableName=table)["TableDescription"]
     assert answered["TableStatus"] == "DELETING"
+    sandbox.wait_gone(table, HOME)
     sandbox.drain()
     assert _replicas(describe(sandbox, table, AWAY)) == {THIRD: "ACTIVE"}
     sandbox.client(AWAY).put_item(TableName=table, Item={"PK": text("b")})
@@ -460,8 +465,7 @@ def test_a_table_made_anew_knows_nothing_of_the_one_before(
         sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("a"), "v": text(value)})
         sandbox.drain()
         assert sandbox.scan(table, AWAY)["a"]["v"] == text(value)
-        for region in (HOME, AWAY):
-            sandbox.client(region).delete_table(TableName=table)
+        sandbox.drop_table(table, HOME, AWAY)
 
 
 def test_a_protected_replica_is_not_deleted(sandbox: RunningSandbox, table: str) -> None:
@@ -511,7 +515,6 @@ def test_what_no_replica_update_may_be_is_refused_in_awss_words(
             f"the global table. Please retry the request without these replicas: [{THIRD}]."
         ),
     )
-    many = "Update table operation with more than one create or delete replica actions not allowed"
     mixed = "Update table operation with more than one type of replica actions not allowed."
     none = "There are no actions specified in the Replica Update Action of the request."
     other = "Requests that modify replicas or witnesses must not also modify other fields"
@@ -519,7 +522,6 @@ def test_what_no_replica_update_may_be_is_refused_in_awss_words(
     assert refused(sandbox, table, delete(HOME)) == local
     assert refused(sandbox, table, create(AWAY)) == exists
     assert refused(sandbox, table, delete(THIRD)) == no_member
-    assert refused(sandbox, table, create(THIRD), create("sa-east-1")) == (VALIDATION, many)
     assert refused(sandbox, table, create(THIRD), delete(AWAY)) == (VALIDATION, mixed)
     assert refused(sandbox, table, {}) == (VALIDATION, none)
     assert refused(sandbox, table, create(THIRD), BillingMode="PAY_PER_REQUEST") == (
@@ -599,11 +601,11 @@ def test_a_regional_tables_stream_can_be_turned_on_and_off(
     assert update(sandbox, table, StreamSpecification=on)["StreamSpecification"] == on
     sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("a")})
     assert len(sandbox.stream(table, HOME)) == 1
+    first = describe(sandbox, table)["LatestStreamArn"]
     answered = update(sandbox, table, StreamSpecification={"StreamEnabled": False})
     assert "StreamSpecification" not in answered
     sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("b")})
-    update(sandbox, table, StreamSpecification=on)
-    assert sandbox.stream(table, HOME) == []
+    assert update(sandbox, table, StreamSpecification=on)["LatestStreamArn"] != first
 
 
 def test_a_stream_is_not_turned_on_by_an_update_that_is_refused(

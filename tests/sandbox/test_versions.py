@@ -3,6 +3,7 @@
 from decimal import Decimal
 from itertools import count
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,6 +112,44 @@ def test_the_first_write_of_an_item_is_newer_than_all_that_the_clock_told() -> N
     clock = Clock(lambda: next(ticks))
     first = clock.next_version("a", None)
     assert clock.next_version("b", None).newer_than(first)
+
+
+def test_a_clock_put_ahead_goes_on_from_there_and_tells_who_asked() -> None:
+    told = count(10_000_000, 1000)
+    clock = Clock(lambda: next(told), ahead=5_000_000)
+    assert clock.read() == 5_010_000
+    leaps: list[int] = []
+    clock.on_advance(leaps.append)
+    clock.advance(60)
+    assert clock.read() == 65_010_001
+    assert (leaps, clock.ahead) == ([60_000_000], 65_000_000)
+    assert clock.travelled() == 10_003 - 1, "lags are not measured by it"
+    with pytest.raises(ValueError, match="forward only"):
+        clock.advance(-1)
+    assert clock.ahead == 65_000_000
+
+
+def test_a_clock_goes_on_from_where_an_earlier_run_left_it() -> None:
+    """The machine's was set back meanwhile; a clock that stood still would deliver nothing."""
+    now = [50_000_000_000]
+    clock = Clock(lambda: now[0], not_before=80_000_000)
+    assert clock.read() == 80_000_000
+    now[0] += 7_000_000
+    assert clock.read() == 80_007_000
+    assert clock.travelled() == 80_007_001, "or what is on its way would never arrive"
+    assert Clock(lambda: now[0], not_before=10).read() == 50_007_000
+
+
+def test_a_skewed_regions_writes_are_off_and_others_are_not() -> None:
+    clock = Clock(lambda: 10_000_000_000)
+    clock.skew("a", -3_000_000)
+    early, plain = clock.next_version("a", None), clock.next_version("b", None)
+    assert early.time < plain.time - 2_900_000
+    assert clock.next_version("a", None, skewed=False).newer_than(plain)
+    assert clock.next_version("a", plain).newer_than(plain), "never older than what it replaces"
+    clock.skew("a", 0)
+    assert clock.next_version("a", None).newer_than(plain)
+    assert (clock.skew_of("a"), clock.skew_of("b")) == (0, 0)
 
 
 def test_the_usual_clock_goes_on_evenly() -> None:

@@ -14,13 +14,17 @@ START_SECONDS = 120.0
 
 
 class RunningDemo:
-    """The sandbox and one site per region. `lag_ms` is the replication lag, without jitter."""
+    """The sandbox and one site per region. `lag_ms` is the replication lag, without jitter.
 
-    def __init__(self, folder: Path, *, lag_ms: int) -> None:
+    Distance costs nothing, unless with `wan`, as a user has it.
+    """
+
+    def __init__(self, folder: Path, *, lag_ms: int, wan: bool = False) -> None:
         self.folder = folder
         self.sandbox_port = free_ports(2 * len(REGIONS))
         self.site_port = self.sandbox_port + len(REGIONS) + 1
         self._lag_ms = lag_ms
+        self._wan = wan
         self._process: subprocess.Popen[str] | None = None
         self.control = SandboxClient(f"http://{HOST}:{self.sandbox_port - 1}", timeout_seconds=10)
 
@@ -38,7 +42,10 @@ class RunningDemo:
         self.folder.mkdir(parents=True, exist_ok=True)
         log = (self.folder / "demo.log").open("w")
         self._process = subprocess.Popen(
-            [sys.executable, "manage.py", "demo", "--lag", str(self._lag_ms)],
+            [
+                *(sys.executable, "manage.py", "demo", "--lag", str(self._lag_ms)),
+                *(() if self._wan else ("--no-wan",)),
+            ],
             cwd=PROJECT,
             env=self.environment(),
             stdout=log,
@@ -48,6 +55,7 @@ class RunningDemo:
         )
         log.close()
         self.wait_until_ready()
+        assert self.control.status().wan is self._wan
         self.control.set_lag(lag_ms=self._lag_ms, jitter_ms=0)
 
     def wait_until_ready(self) -> None:

@@ -44,9 +44,10 @@ Item = Mapping[str, Mapping[str, Any]]
 class RunningSandbox:
     """`python -m gtsite.sandbox` in a folder of its own; use it from the thread that made it.
 
-    Times are milliseconds but for `pace_seconds`, one step in a replica's life cycle. `engine`
-    None is the best one installed. On Linux the whole family of processes ends with this one,
-    even where that is killed; elsewhere `stop` has to be called.
+    Times are milliseconds but for `pace_seconds`, one step in a replica's life cycle, and
+    `patience_seconds`, for a caller to send its request. `engine` and `jitter_ms` None are what
+    the sandbox takes by itself. On Linux the whole family of processes ends with this one, even
+    where that is killed; elsewhere `stop` has to be called.
     """
 
     def __init__(
@@ -55,8 +56,11 @@ class RunningSandbox:
         *,
         regions: Sequence[str] = REGIONS,
         lag_ms: int = 40,
-        jitter_ms: int = 0,
+        jitter_ms: int | None = 0,
         pace_seconds: float = 0.0,
+        patience_seconds: float = 20.0,
+        wan: bool = False,
+        strict: bool = False,
         engine: str | None = None,
         in_memory: bool = False,
     ) -> None:
@@ -65,6 +69,9 @@ class RunningSandbox:
         self.lag_ms = lag_ms
         self.jitter_ms = jitter_ms
         self._pace_seconds = pace_seconds
+        self._patience_seconds = patience_seconds
+        self._wan = wan
+        self._strict = strict
         self._engine = engine
         self._in_memory = in_memory
         self._process: subprocess.Popen[bytes] | None = None
@@ -220,11 +227,57 @@ class RunningSandbox:
             self.add_replica(table, home, region)
             self.wait_active(table, home, region)
 
+    def create_strong_table(self, table: str, *, witness: str = "") -> None:
+        """A strongly consistent table in three regions, or in two with the third as a witness."""
+        home, *others = (region for region in self.regions if region != witness)
+        self.create_table(table, home)
+        request: dict[str, Any] = {
+            "ReplicaUpdates": [{"Create": {"RegionName": region}} for region in others],
+            "MultiRegionConsistency": "STRONG",
+        }
+        if witness:
+            request["GlobalTableWitnessUpdates"] = [{"Create": {"RegionName": witness}}]
+        self.client(home).update_table(TableName=table, **request)
+        self.wait_active(table, home, *others)
+
     def add_replica(self, table: str, home: str, region: str) -> None:
         """Ask for a replica; `wait_active` waits for it."""
         self.client(home).update_table(
             TableName=table, ReplicaUpdates=[{"Create": {"RegionName": region}}]
         )
+
+    def drop_table(self, table: str, *regions: str) -> None:
+        """Delete a table everywhere, the newest replica first: a source has to go last."""
+        for region in reversed(regions or self.regions):
+            self.client(region).delete_table(TableName=table)
+            self.wait_gone(table, region)
+
+    def wait_gone(self, table: str, region: str) -> None:
+        """Wait until a region knows no table of that name."""
+        names = self.client(region).list_tables
+        wait_until(lambda: table not in names()["TableNames"], f"{table} to leave {region}")
+
+    def let_writes_scale(self, table: str, region: str, *indexes: str) -> None:
+        """Register what a replica of a table with provisioned capacity needs."""
+        scaling = self.service("application-autoscaling", region)
+        for resource in (f"table/{table}", *(f"table/{table}/index/{name}" for name in indexes)):
+            kind = "index" if "/index/" in resource else "table"
+            of: dict[str, Any] = {
+                "ServiceNamespace": "dynamodb",
+                "ResourceId": resource,
+                "ScalableDimension": f"dynamodb:{kind}:WriteCapacityUnits",
+            }
+            scaling.register_scalable_target(**of, MinCapacity=1, MaxCapacity=10)
+            metric = {"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"}
+            scaling.put_scaling_policy(
+                **of,
+                PolicyName="writes",
+                PolicyType="TargetTrackingScaling",
+                TargetTrackingScalingPolicyConfiguration={
+                    "TargetValue": 70.0,
+                    "PredefinedMetricSpecification": metric,
+                },
+            )
 
     def wait_active(self, table: str, *regions: str) -> None:
         """Wait until a table serves in these regions, and every region knows of all its peers."""
@@ -241,21 +294,23 @@ class RunningSandbox:
         return {_key_text(item): item for item in items}
 
     def stream(self, table: str, region: str) -> list[dict[str, Any]]:
-        """Every record of one replica's stream, oldest first: eventName and its `dynamodb` part."""
+        """Every record of one replica's latest stream, oldest first."""
         streams = self.streams(region)
-        (found,) = streams.list_streams(TableName=table)["Streams"]
-        arn = found["StreamArn"]
-        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        arn = streams.list_streams(TableName=table)["Streams"][-1]["StreamArn"]
+        shards = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        return [each for shard in shards for each in self._shard(region, arn, shard["ShardId"])]
+
+    def _shard(self, region: str, arn: str, shard: str) -> Iterator[dict[str, Any]]:
+        """A shard's records, to its end or to the last one there is."""
+        streams = self.streams(region)
         asked = streams.get_shard_iterator(
-            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
         )
-        records: list[dict[str, Any]] = []
-        while True:
-            page = streams.get_records(ShardIterator=asked["ShardIterator"])
-            if not page["Records"]:
-                return records
-            records += page["Records"]
-            asked = {"ShardIterator": page["NextShardIterator"]}
+        at = asked["ShardIterator"]
+        while at:
+            page = streams.get_records(ShardIterator=at)
+            yield from page["Records"]
+            at = page.get("NextShardIterator") if page["Records"] else None
 
     def streams(self, region: str) -> Any:
         """A client for DynamoDB Streams."""
@@ -266,9 +321,20 @@ class RunningSandbox:
         return self.client(region, shared, name)
 
     def ledger(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the ledger itself, as it is on disk."""
-        with closing(sqlite3.connect(self.folder / "data" / "ledger.sqlite3")) as database:
+        """Ask the ledger itself, as it is on disk; or change it while no sandbox runs."""
+        place = self.folder / "data" / "ledger.sqlite3"
+        with closing(sqlite3.connect(place, isolation_level=None)) as database:
             return database.execute(query, values).fetchall()
+
+    def known_items(self, table: str, region: str) -> dict[str, Item]:
+        """Every item of one region by its key as text, as the ledger has it."""
+        found = self.ledger(
+            "SELECT image FROM versions WHERE table_name = ? AND region = ? AND NOT deleted",
+            table,
+            region,
+        )
+        items = [json.loads(image) for (image,) in found]
+        return {_key_text(item): item for item in items}
 
     # Inside
 
@@ -296,14 +362,17 @@ class RunningSandbox:
 
     def command(self) -> list[str]:
         """The command line a user would type."""
-        kept = () if self._in_memory else ("--folder", str(self.folder / "data"))
+        kept = () if self._in_memory else ("--dir", str(self.folder / "data"))
         return [
             *(sys.executable, "-m", "gtsite.sandbox"),
             *("--regions", ",".join(self.regions)),
             *("--port", str(self.port)),
             *("--lag", str(self.lag_ms)),
-            *("--jitter", str(self.jitter_ms)),
+            *(() if self.jitter_ms is None else ("--jitter", str(self.jitter_ms))),
             *("--pace", str(self._pace_seconds)),
+            *("--patience", str(self._patience_seconds)),
+            *(("--wan",) if self._wan else ()),
+            *(("--strict",) if self._strict else ()),
             *(("--engine", self._engine) if self._engine else ()),
             *kept,
         ]
@@ -431,6 +500,14 @@ def frozen(pid: int | None) -> Iterator[None]:
 def alive(pids: Iterable[int | None]) -> list[int]:
     """Which of these processes still run; one that has ended and waits to be asked does not."""
     return [pid for pid in pids if pid is not None and _runs(pid)]
+
+
+def children(pid: int, program: str) -> list[int]:
+    """The processes that another one started, with `program` in their command line."""
+    listed = ["ps", "-ww", "-eo", "pid=,ppid=,args="]
+    done = subprocess.run(listed, capture_output=True, text=True, check=True)
+    found = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    return [int(own) for own, parent, args in found if int(parent) == pid and program in args]
 
 
 def free_ports(regions: int) -> int:

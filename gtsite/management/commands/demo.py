@@ -25,8 +25,14 @@ class Command(SiteCommand):
         parser.add_argument(
             "--lag", type=int, default=1000, metavar="MS", help="replication lag, 0 to 600000"
         )
+        parser.add_argument(
+            "--no-wan",
+            dest="wan",
+            action="store_false",
+            help="let other regions answer as fast as the own one",
+        )
 
-    def handle(self, *, lag: int, **_options: Any) -> None:
+    def handle(self, *, lag: int, wan: bool, **_options: Any) -> None:
         if not settings.SANDBOX_CONTROL_URL:
             raise CommandError(
                 "The demo runs on the sandbox: unset GT_ENDPOINTS and use the local settings."
@@ -40,6 +46,7 @@ class Command(SiteCommand):
             sandbox_port=settings.SANDBOX_PORT,
             site_port=settings.SITE_PORT,
             lag_ms=lag,
+            wan=wan,
         )
         self.say("Starting three regions on this machine …")
         try:
