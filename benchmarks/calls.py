@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.table import Table
 
-from gtsite.sandbox.engines import EngineName, find_engine
+from gtsite.sandbox.storage.engines import EngineName, find_engine
 from tests.support.engines import EngineProcess, running
 from tests.support.sandbox import HOST, REGIONS, RunningSandbox
 

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from gtsite.dynamodb import connection
-from gtsite.sandbox.engines import EngineName
+from gtsite.sandbox.storage.engines import EngineName
 from tests.support.demo import RunningDemo
 from tests.support.engines import (
     EngineProcess,

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from gtsite.sandbox.config import DEFAULT_REGIONS, SandboxConfig
-from gtsite.sandbox.control import JITTER, MAX_LAG_MS, Control
-from gtsite.sandbox.engines import EngineMissing
-from gtsite.sandbox.ledger import LedgerOutdated
-from gtsite.sandbox.listeners import HOST, Listeners, PortTaken
-from gtsite.sandbox.processes import EngineFailed, EngineGone
+from gtsite.sandbox.endpoints.control import JITTER, MAX_LAG_MS, Control
+from gtsite.sandbox.endpoints.listeners import HOST, Listeners, PortTaken
+from gtsite.sandbox.ledger.ledger import LedgerOutdated
 from gtsite.sandbox.sandbox import AlreadyRunning, Sandbox, only_one
+from gtsite.sandbox.storage.engines import EngineMissing
+from gtsite.sandbox.storage.processes import EngineFailed, EngineGone
 from gtsite.sandbox.wire import REGIONS
 
 MAX_PACE_SECONDS = 600

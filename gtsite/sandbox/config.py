@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gtsite.sandbox.engines import EngineName
+from gtsite.sandbox.storage.engines import EngineName
 
 DEFAULT_REGIONS = ("us-west-2", "eu-west-1", "us-east-2")
 

@@ -7,22 +7,22 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from gtsite.sandbox.autoscaling import AutoScaling
-from gtsite.sandbox.compaction import Compaction
 from gtsite.sandbox.config import SandboxConfig
-from gtsite.sandbox.engines import find_engine
-from gtsite.sandbox.expiry import Expiry
+from gtsite.sandbox.control_plane.plane import Plane
+from gtsite.sandbox.control_plane.tables import Tables
+from gtsite.sandbox.data_plane.expiry import Expiry
+from gtsite.sandbox.data_plane.gateway import Gateway
+from gtsite.sandbox.data_plane.replication import Replication
+from gtsite.sandbox.data_plane.streams import Streams
+from gtsite.sandbox.data_plane.strong import StrongTables
 from gtsite.sandbox.faults import Faults
-from gtsite.sandbox.gateway import Gateway
-from gtsite.sandbox.ledger import Ledger
-from gtsite.sandbox.metrics import Metrics
-from gtsite.sandbox.others import OtherServices
-from gtsite.sandbox.plane import Plane
-from gtsite.sandbox.processes import EngineFailed, EngineProcess
-from gtsite.sandbox.replication import Replication
-from gtsite.sandbox.streams import Streams
-from gtsite.sandbox.strong import StrongTables
-from gtsite.sandbox.tables import Tables
+from gtsite.sandbox.ledger.compaction import Compaction
+from gtsite.sandbox.ledger.ledger import Ledger
+from gtsite.sandbox.services.autoscaling import AutoScaling
+from gtsite.sandbox.services.metrics import Metrics
+from gtsite.sandbox.services.others import OtherServices
+from gtsite.sandbox.storage.engines import find_engine
+from gtsite.sandbox.storage.processes import EngineFailed, EngineProcess
 from gtsite.sandbox.versions import Clock
 from gtsite.sandbox.wire import REGIONS, Answer, Call, internal_error
 

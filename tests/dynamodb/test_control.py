@@ -16,7 +16,7 @@ from gtsite.dynamodb.tables import (
     Billing,
     Consistency,
 )
-from gtsite.sandbox.engines import find_engine
+from gtsite.sandbox.storage.engines import find_engine
 from tests.support.engines import empty, installed_engine, running
 
 REGION = "us-west-2"

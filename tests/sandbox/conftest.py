@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gtsite.sandbox.engines import EngineMissing, find_engine
+from gtsite.sandbox.storage.engines import EngineMissing, find_engine
 from tests.support.sandbox import RunningSandbox
 
 NUMBERS = count(1)

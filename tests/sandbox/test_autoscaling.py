@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gtsite.sandbox.autoscaling import AutoScaling
-from gtsite.sandbox.ledger import Ledger
+from gtsite.sandbox.ledger.ledger import Ledger
+from gtsite.sandbox.services.autoscaling import AutoScaling
 from gtsite.sandbox.wire import ApiError
 from tests.sandbox.test_metrics import replica
 from tests.support.sandbox import REGIONS, RunningSandbox, children, error_of

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gtsite.sandbox.compaction import DAY_US, STEP_PAGES, STEP_ROWS, Compaction
-from gtsite.sandbox.ledger import Change, Ledger, Replica
+from gtsite.sandbox.ledger.compaction import DAY_US, STEP_PAGES, STEP_ROWS, Compaction
+from gtsite.sandbox.ledger.ledger import Change, Ledger, Replica
 from gtsite.sandbox.versions import Version
 
 TABLE = "films"

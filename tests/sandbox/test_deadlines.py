@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtsite.sandbox.deadlines import LAST_SECOND, NO_DEADLINE, Deadline, expiry_of
-from gtsite.sandbox.ledger import Change, Ledger, Replica
+from gtsite.sandbox.ledger.deadlines import LAST_SECOND, NO_DEADLINE, Deadline, expiry_of
+from gtsite.sandbox.ledger.ledger import Change, Ledger, Replica
 from gtsite.sandbox.versions import Version
 
 HOME, TABLE = "us-west-2", "films"

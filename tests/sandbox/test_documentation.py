@@ -66,7 +66,7 @@ def test_every_option_the_page_names_exists() -> None:
 
 def test_the_page_names_every_path_of_the_control_api() -> None:
     named = set(re.findall(r"`(?:GET |POST )?/([a-z]+)", PAGE))
-    control = (PROJECT / "gtsite" / "sandbox" / "control.py").read_text()
+    control = (PROJECT / "gtsite" / "sandbox" / "endpoints" / "control.py").read_text()
     answered = set(re.findall(r'^ {12}"([a-z]+)": self\._', control, re.MULTILINE))
     assert len(answered) > 10
     assert answered <= named

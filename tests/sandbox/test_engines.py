@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gtsite.sandbox import engines
-from gtsite.sandbox.engines import EngineMissing, find_engine
+from gtsite.sandbox.storage import engines
+from gtsite.sandbox.storage.engines import EngineMissing, find_engine
 from tests.support.sandbox import REGIONS, RunningSandbox, number, text
 
 HOME, AWAY, _ = REGIONS

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gtsite.sandbox.expiry import BATCH, PAGE, Expiry
+from gtsite.sandbox.data_plane.expiry import BATCH, PAGE, Expiry
 from gtsite.sandbox.faults import Faults
-from gtsite.sandbox.ledger import Change, Ledger, Replica
-from gtsite.sandbox.processes import EngineGone
+from gtsite.sandbox.ledger.ledger import Change, Ledger, Replica
+from gtsite.sandbox.storage.processes import EngineGone
 from gtsite.sandbox.versions import Clock, Version
 from gtsite.sandbox.wire import Answer, Call, answer, internal_error
 from tests.support.sandbox import (
@@ -439,7 +439,7 @@ def test_a_reading_that_is_cut_short_is_done_again_from_the_start() -> None:
 
 
 def test_the_clock_put_ahead_wakes_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gtsite.sandbox.expiry.SWEEP_SECONDS", 3600)
+    monkeypatch.setattr("gtsite.sandbox.data_plane.expiry.SWEEP_SECONDS", 3600)
 
     async def play(scene: Scene) -> None:
         scene.write(HOME, "a", 1000 + HOUR)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gtsite.sandbox.engines import find_engine
+from gtsite.sandbox.storage.engines import find_engine
 from gtsite.sandbox.wire import table_arn
 from tests.support import requests
 from tests.support.engines import running

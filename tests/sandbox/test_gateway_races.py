@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from gtsite.sandbox.data_plane.gateway import Gateway
+from gtsite.sandbox.data_plane.strong import StrongTables
 from gtsite.sandbox.faults import Faults
-from gtsite.sandbox.gateway import Gateway
-from gtsite.sandbox.ledger import Change, Delivery, Ledger, Replica
-from gtsite.sandbox.processes import EngineGone
-from gtsite.sandbox.strong import StrongTables
+from gtsite.sandbox.ledger.ledger import Change, Delivery, Ledger, Replica
+from gtsite.sandbox.storage.processes import EngineGone
 from gtsite.sandbox.versions import Clock, Version, item_key
 from gtsite.sandbox.wire import Answer, ApiError, Call, answer, refusal, validation
 

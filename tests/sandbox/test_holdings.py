@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gtsite.sandbox.holdings import Holdings
-from gtsite.sandbox.ledger import Change, Ledger, Replica, witness_holder
+from gtsite.sandbox.data_plane.holdings import Holdings
+from gtsite.sandbox.ledger.ledger import Change, Ledger, Replica, witness_holder
 from gtsite.sandbox.versions import Version
 
 TABLE = "films"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gtsite.sandbox.engines import EngineName
-from gtsite.sandbox.images import kept_as_sent, outcome_of, request_of
+from gtsite.sandbox.data_plane.images import kept_as_sent, outcome_of, request_of
+from gtsite.sandbox.storage.engines import EngineName
 from gtsite.sandbox.wire import Answer, Call, to_json
 from tests.support.engines import EngineProcess, installed_engine, running
 from tests.support.sandbox import send

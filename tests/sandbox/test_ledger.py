@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtsite.sandbox.ledger import Change, Conflict, Ledger, LedgerOutdated, Replica
+from gtsite.sandbox.ledger.ledger import Change, Conflict, Ledger, LedgerOutdated, Replica
 from gtsite.sandbox.versions import Version
 from tests.support.sandbox import PROJECT
 
@@ -240,7 +240,7 @@ def test_a_conflict_is_kept_once_however_often_it_is_reported(ledger: Ledger) ->
 def test_the_newest_conflicts_are_kept_and_older_ones_make_room(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gtsite.sandbox.ledger.MOST_CONFLICTS", 5)
+    monkeypatch.setattr("gtsite.sandbox.ledger.ledger.MOST_CONFLICTS", 5)
     for time in range(1, 9):
         ledger.report(
             Conflict(

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gtsite.sandbox import links
-from gtsite.sandbox.links import LinkBroken, Links
+from gtsite.sandbox.storage import links
+from gtsite.sandbox.storage.links import LinkBroken, Links
 
 HEADERS = {"Content-Type": "application/x-amz-json-1.0"}
 CLOSE = b"<the connection ends here>"

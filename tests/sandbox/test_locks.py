@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtsite.sandbox.locks import ItemLocks
+from gtsite.sandbox.data_plane.locks import ItemLocks
 
 keys = st.lists(st.sampled_from("abcd"), max_size=6)
 

@@ -13,10 +13,17 @@ from typing import Any
 import botocore.session
 import pytest
 
-from gtsite.sandbox.autoscaling import AutoScaling
-from gtsite.sandbox.ledger import Change, Consistency, Delivery, GlobalTableVersion, Ledger, Replica
-from gtsite.sandbox.metrics import DAY_SECONDS, MOST_POINTS, Metrics
-from gtsite.sandbox.others import OtherServices
+from gtsite.sandbox.ledger.ledger import (
+    Change,
+    Consistency,
+    Delivery,
+    GlobalTableVersion,
+    Ledger,
+    Replica,
+)
+from gtsite.sandbox.services.autoscaling import AutoScaling
+from gtsite.sandbox.services.metrics import DAY_SECONDS, MOST_POINTS, Metrics
+from gtsite.sandbox.services.others import OtherServices
 from gtsite.sandbox.versions import Version
 from tests.support.sandbox import (
     REGIONS,

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from gtsite.sandbox import others
-from gtsite.sandbox.autoscaling import AutoScaling
-from gtsite.sandbox.ledger import Ledger
-from gtsite.sandbox.metrics import Metrics
+from gtsite.sandbox.ledger.ledger import Ledger
+from gtsite.sandbox.services import others
+from gtsite.sandbox.services.autoscaling import AutoScaling
+from gtsite.sandbox.services.metrics import Metrics
 from tests.support.sandbox import (
     REGIONS,
     RunningSandbox,

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtsite.sandbox.partiql import Write, tables, writes
+from gtsite.sandbox.data_plane.partiql import Write, tables, writes
 from gtsite.sandbox.wire import ApiError
 from tests.support.sandbox import (
     REGIONS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gtsite.sandbox.engines import find_engine
+from gtsite.sandbox.storage.engines import find_engine
 from tests.support.sandbox import RunningSandbox, alive, error_of, text, wait_until
 
 Start = Callable[..., RunningSandbox]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtsite.sandbox.ledger import Change, Ledger, Replica
-from gtsite.sandbox.stream_log import HOUR_US
-from gtsite.sandbox.streams import Streams
+from gtsite.sandbox.data_plane.streams import Streams
+from gtsite.sandbox.ledger.ledger import Change, Ledger, Replica
+from gtsite.sandbox.ledger.stream_log import HOUR_US
 from gtsite.sandbox.versions import Clock, Version
 from gtsite.sandbox.wire import ApiError, Call
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS, TableDefinition
-from gtsite.sandbox.engines import Engine, EngineMissing, EngineName, find_engine
+from gtsite.sandbox.storage.engines import Engine, EngineMissing, EngineName, find_engine
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

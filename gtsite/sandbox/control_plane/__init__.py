@@ -1,0 +1,1 @@
+"""Tables and their replicas: what exists, where, with which settings."""

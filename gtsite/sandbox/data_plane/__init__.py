@@ -1,0 +1,1 @@
+"""Items: written in one region, read, replicated to the others."""

@@ -1,0 +1,1 @@
+"""Where callers knock: the AWS endpoints, and the control API beside them."""

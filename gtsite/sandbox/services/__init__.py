@@ -1,0 +1,1 @@
+"""The AWS services beside DynamoDB that its users call."""

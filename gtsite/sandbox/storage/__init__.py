@@ -1,0 +1,1 @@
+"""The engine that holds a region's items, as a process."""
