@@ -7,9 +7,15 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gtsite.settings.local")
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
-    from django.core.management import execute_from_command_line  # noqa: PLC0415
-
+    try:
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+        from django.core.management import execute_from_command_line  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"manage.py: {error.name} is not installed for {sys.executable}: "
+            "run `make run` once, or `pip install -r requirements.txt`.\n"
+        )
+        sys.exit(1)
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

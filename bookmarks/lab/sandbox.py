@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from bookmarks.lab.wording import listed
-from gtsite.sandbox.client import Fault, SandboxClient, SandboxRefused, SandboxUnreachable, Status
+from gtsite.sandbox.client import (
+    Fault,
+    PairStatus,
+    RegionStatus,
+    SandboxClient,
+    SandboxRefused,
+    SandboxUnreachable,
+    Status,
+)
 
 LABELS: dict[Fault, str] = {"none": "Up", "refuse": "Refuses", "blackhole": "Black hole"}
 
@@ -63,7 +71,9 @@ def look(
         return SandboxView(switches=_switches(names, None), problem=str(problem))
     return SandboxView(
         switches=_switches(names, status),
-        sentence=f"{_backlog(status, places)} {_conflicts(status.conflicts)}",
+        sentence=" ".join(
+            (*_troubles(status, places), *_backlog(status, places), _conflicts(status.conflicts))
+        ),
         moving=status.backlog > 0,
     )
 
@@ -83,15 +93,40 @@ def _switch(region: str, status: Status | None) -> Switch:
     )
 
 
-def _backlog(status: Status, places: Callable[[str], str]) -> str:
-    pairs = [
-        f"{places(pair.source)} to {places(pair.target)} {pair.backlog}"
-        for pair in status.pairs
-        if pair.backlog
-    ]
-    if not pairs:
-        return "Nothing is on its way between the regions."
-    return f"On its way: {listed(pairs)}."
+def _troubles(status: Status, places: Callable[[str], str]) -> list[str]:
+    """A sentence for each region with a fault that its switch does not show."""
+    told = ((region.name, _trouble(region)) for region in status.regions)
+    return [f"{places(name)} {listed(found)}." for name, found in told if found]
+
+
+def _trouble(region: RegionStatus) -> list[str]:
+    found = []
+    if region.fault not in LABELS:
+        found.append("resets its connections")
+    if region.error_rate:
+        found.append(f"fails {region.error_rate:.0%} of its calls")
+    if region.slow_ms:
+        found.append(f"answers {region.slow_ms:,} ms late")
+    if region.paused:
+        found.append("has its replication paused")
+    if region.skew_ms:
+        how = "ahead" if region.skew_ms > 0 else "behind"
+        found.append(f"has its clock {abs(region.skew_ms):,} ms {how}")
+    return found
+
+
+def _backlog(status: Status, places: Callable[[str], str]) -> list[str]:
+    """What moves by itself, and what a fault or a pause holds back."""
+    waiting = [pair for pair in status.pairs if pair.backlog]
+    moving = _counts((pair for pair in waiting if pair.flowing), places)
+    held = _counts((pair for pair in waiting if not pair.flowing), places)
+    told = [f"On its way: {listed(moving)}."] if moving else []
+    told += [f"Held back: {listed(held)}."] if held else []
+    return told or ["Nothing is on its way between the regions."]
+
+
+def _counts(pairs: Iterable[PairStatus], places: Callable[[str], str]) -> list[str]:
+    return [f"{places(pair.source)} to {places(pair.target)} {pair.backlog}" for pair in pairs]
 
 
 def _conflicts(count: int) -> str:

@@ -65,7 +65,7 @@ def _failure(entry: Entry, place: str) -> str:
     match entry.outcome:
         case Outcome.UNCERTAIN:
             return (
-                f"{place} did not answer in time. The {signed(entry.step)} may have been written "
+                f"{place} failed to answer. The {signed(entry.step)} may have been written "
                 "or not: get the item once the region is back."
             )
         case Outcome.AWAY:

@@ -1,5 +1,6 @@
 """How a sandbox's state is shown on a terminal."""
 
+import json
 from collections.abc import Iterable
 
 from rich.table import Table
@@ -7,6 +8,7 @@ from rich.table import Table
 from gtsite.management.rendering import table
 from gtsite.sandbox.client import Conflict, RegionStatus, Status, Waiting, Write
 
+MOST_SHOWN = 500
 AWAY = {"refuse": "refuses", "blackhole": "black hole", "reset": "resets"}
 
 
@@ -93,28 +95,36 @@ def backlog_table(waiting: Iterable[Waiting]) -> Table:
 
 
 def conflict_table(conflicts: Iterable[Conflict]) -> Table:
-    headings = ("table", "key", "won in", "lost in", "apart ms", "what won", "what was lost")
-    found = table("Conflicts, newest first", *headings, right=["apart ms"])
+    """Two lines for each: what won, how much later it was written, and what was lost."""
+    headings = ("id", "table", "key", "", "region", "ms later", "image")
+    found = table("Conflicts, newest first", *headings, right=["id", "ms later"])
     for each in conflicts:
-        found.add_row(
-            each.table,
-            _key(each.key),
-            each.winner.region,
-            each.loser.region,
-            f"{(each.winner.time_us - each.loser.time_us) / 1000:.0f}",
-            _what(each.winner),
-            _what(each.loser),
-        )
+        later = f"{(each.winner.time_us - each.loser.time_us) / 1000:.0f}"
+        won, lost = each.winner, each.loser
+        key = _key(each.key)
+        found.add_row(str(each.id), each.table, key, "won", won.region, later, _what(won))
+        found.add_row("", "", "", "lost", lost.region, "", _what(lost))
     return found
 
 
 def _what(write: Write) -> str:
-    return "a delete" if write.image is None else str(dict(write.image))
+    return "a delete" if write.image is None else _shown(_json(dict(write.image)))
 
 
 def _key(key: object) -> str:
+    """The key's values, partition key first."""
     values = key.values() if isinstance(key, dict) else ()
-    return " / ".join(str(next(iter(value.values()))) for value in values)
+    return " / ".join(_shown(_json(next(iter(value.values())))[1:-1]) for value in values)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _shown(text: str) -> str:
+    """Not without end, and without what would do something to the terminal."""
+    safe = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
+    return safe if len(safe) <= MOST_SHOWN else f"{safe[:MOST_SHOWN]}…"
 
 
 def _span(seconds: float) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,7 +160,11 @@ class Sandbox:
 
     async def _compact_forever(self) -> None:
         while True:
-            more = self._compaction.step(self.clock.read())
+            more = False
+            try:
+                more = self._compaction.step(self.clock.read())
+            except sqlite3.Error as error:
+                log.error("The ledger cannot be made smaller: %s", error)  # noqa: TRY400
             await asyncio.sleep(COMPACT_SECONDS if more else REST_SECONDS)
 
 

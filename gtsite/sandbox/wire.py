@@ -25,7 +25,8 @@ REGIONS = frozenset((
 # fmt: on
 """Where DynamoDB is, without GovCloud and China: a mistyped name is no new region."""
 TABLE_ARN = re.compile(r"^arn:aws:dynamodb:[a-z0-9-]*:\d*:table/(?P<name>[^/]+)(?P<rest>/.*)?$")
-ENGINE_ARN = re.compile(rb"arn:aws:dynamodb:[a-z0-9-]*:\d{12}:")
+ENGINE_ARN = re.compile(rb"arn:aws:(?:(dynamodb):[a-z0-9-]*:\d{12}|(kms):[a-z0-9-]*:0{12}):")
+"""Of a table in any account, or of a key in the engine's: a caller may have named another key."""
 
 DYNAMODB = "com.amazonaws.dynamodb.v20120810"
 CORAL = "com.amazon.coral.service"
@@ -190,4 +191,5 @@ def stream_arn(region: str, table: str, label: str) -> str:
 
 def with_own_arns(region: str, raw: bytes) -> bytes:
     """An engine's word about a table, with this region and account in its ARNs."""
-    return ENGINE_ARN.sub(f"arn:aws:dynamodb:{region}:{ACCOUNT}:".encode(), raw)
+    own = f":{region}:{ACCOUNT}:".encode()
+    return ENGINE_ARN.sub(lambda found: b"arn:aws:" + (found[1] or found[2]) + own, raw)

@@ -145,6 +145,7 @@ def test_the_backlog_shows_what_waits(sandbox: RunningSandbox, manage: Manage) -
     sandbox.control.set_lag(lag_ms=0)
     sandbox.drain()
     assert manage("sandbox", "backlog", "--json").json == []
+    assert manage("sandbox", "backlog").out == "Nothing is on its way.\n"
 
 
 def test_heal_without_a_region_heals_all(sandbox: RunningSandbox, manage: Manage) -> None:
@@ -179,6 +180,25 @@ def test_conflicts_name_the_winner_and_what_was_lost(
     assert manage("sandbox", "conflicts", "--json", "--after", str(conflict["id"])).json == []
     assert conflict["winner"]["region"] == SECOND
     assert conflict["loser"]["image"]["seats"] == {"N": "111"}
+    assert shown.out.splitlines()[2].split()[0] == str(conflict["id"])
+
+
+def test_what_an_item_holds_is_shown_as_it_is(sandbox: RunningSandbox, manage: Manage) -> None:
+    """No key or attribute is read as the terminal's markup, or does something to the terminal."""
+    key, note = "[/bold] :smile: \x1b[31m\x9b", "x" * 1000
+    for region in (HOME, SECOND):
+        item = {"PK": text(key), "note": text(note)}
+        sandbox.client(region).put_item(TableName="seen", Item=item)
+    waiting = manage("sandbox", "backlog", "--limit", "1000")
+    assert (waiting.code, waiting.out.count("[/bold] :smile:")) == (0, 2)
+    sandbox.control.set_lag(lag_ms=0)
+    sandbox.drain()
+    shown = manage("sandbox", "conflicts", "--limit", "1")
+    assert shown.code == 0
+    assert "[/bold]" in shown.out
+    assert "\\u001b" in shown.out
+    assert shown.out.count("…") == 2
+    assert not {"\x1b", "\x9b"} & {*shown.out, *waiting.out}
 
 
 @pytest.mark.parametrize(
@@ -258,6 +278,20 @@ def test_run_becomes_a_sandbox_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     assert control.status().raw["lag_ms"] == 70
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
+
+
+def test_without_the_sites_packages_it_says_how_to_get_them() -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "manage.py", "sandbox", "status"],
+        cwd=PROJECT,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("manage.py: django is not installed for ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_fault_that_is_not_known_here_is_shown_by_its_name() -> None:

@@ -169,6 +169,33 @@ class TestWhatTheSandboxSays:
         assert "Nothing is on its way" in page
         assert "load delay" not in page
 
+    def test_faults_without_a_switch_are_told(
+        self, plain: LabBrowser, lab_sandbox: RunningSandbox
+    ) -> None:
+        control = lab_sandbox.control
+        control.outage(OREGON, "reset")
+        control.set_fault(IRELAND, error_rate=0.25, slow_ms=1400)
+        control.pause(OHIO)
+        control.skew(OHIO, -250)
+        plain.reload()
+        told = plain.texts["sandbox"]
+        assert "Oregon resets its connections." in told
+        assert "Ireland fails 25% of its calls and answers 1,400 ms late." in told
+        assert "Ohio has its replication paused and has its clock 250 ms behind." in told
+        control.reset()
+        plain.reload()
+        assert plain.texts["sandbox"].startswith("Nothing is on its way between the regions.")
+
+    def test_what_a_pause_holds_is_not_on_its_way(
+        self, plain: LabBrowser, lab_sandbox: RunningSandbox
+    ) -> None:
+        lab_sandbox.hold()
+        lab_sandbox.control.pause(IRELAND)
+        plain.press(OREGON, "plus")
+        page = plain.client.get("/lab/sandbox/").content.decode()
+        assert "On its way: Oregon to Ohio 1. Held back: Oregon to Ireland 1." in page
+        lab_sandbox.control.resume(IRELAND)
+
     def test_the_line_alone_leaves_the_switches(self, plain: LabBrowser) -> None:
         whole = plain.client.get("/lab/sandbox/").content.decode()
         line = plain.client.get("/lab/sandbox/?line=only").content.decode()

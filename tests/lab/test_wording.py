@@ -69,7 +69,7 @@ def test_names_are_listed(names: list[str], text: str) -> None:
         (
             entry(Action.MINUS, Outcome.UNCERTAIN, step=-2),
             (
-                "Ohio did not answer in time. The −2 may have been written or not: "
+                "Ohio failed to answer. The −2 may have been written or not: "
                 "get the item once the region is back."
             ),
         ),

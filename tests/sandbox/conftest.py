@@ -32,7 +32,7 @@ def sandbox(_lasting: RunningSandbox) -> Iterator[RunningSandbox]:
     _lasting.control.reset()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dynoxide() -> None:
     """For tests that are about this engine; they are skipped where a machine cannot have it."""
     _need_dynoxide()

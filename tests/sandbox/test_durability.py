@@ -2,13 +2,16 @@
 
 import itertools
 import random
+import resource
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.support.sandbox import (
@@ -222,6 +225,42 @@ def test_what_is_on_its_way_outlives_a_restart(start: Start) -> None:
     own.control.set_lag(lag_ms=0)
     own.drain()
     assert set(own.scan(TABLE, "eu-west-1")) == {"a"}
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="Only Linux limits other processes.")
+def test_what_was_acknowledged_outlives_a_full_disk(start: Start) -> None:
+    own = start(lag_ms=500)
+    own.create_table(TABLE)
+    client, acknowledged = own.client("us-west-2", read_seconds=2), set()
+    with _disk_full(own):
+        for place in range(200):
+            name = f"k{place}"
+            try:
+                client.put_item(TableName=TABLE, Item={"PK": text(name), "v": text("x" * 9000)})
+            except (BotoCoreError, ClientError):
+                break
+            acknowledged.add(name)
+        assert place < 199, "the disk was not full"
+        wait_until(lambda: "has to wait" in own.output(), "replication to meet the full disk")
+        assert own.client("us-west-2").list_tables()["TableNames"] == [TABLE]
+    own.drain()
+    wait_until(lambda: own.ledger("SELECT count(*) FROM intents") == [(0,)])
+    own.drain()
+    everywhere = [own.scan(TABLE, region) for region in REGIONS]
+    assert everywhere[0] == everywhere[1] == everywhere[2] == own.known_items(TABLE, "us-west-2")
+    assert acknowledged <= set(everywhere[0])
+
+
+@contextmanager
+def _disk_full(own: RunningSandbox) -> Iterator[None]:
+    """No file of the sandbox's own grows over the size that its ledger has now, and some more."""
+    size = (own.folder / "data" / "ledger.sqlite3-wal").stat().st_size + 200_000
+    _, most = resource.prlimit(own.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(own.pid, resource.RLIMIT_FSIZE, (size, most))
+    try:
+        yield
+    finally:
+        resource.prlimit(own.pid, resource.RLIMIT_FSIZE, (most, most))
 
 
 def test_engines_end_with_a_sandbox_that_is_killed_and_others_take_their_place(

@@ -94,7 +94,7 @@ class Side:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
+def engine(dynoxide: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:  # noqa: ARG001
     file = tmp_path_factory.mktemp("bare") / "items.db"
     with running(find_engine("dynoxide"), file=file) as process:
         side = Side(process.port)
@@ -102,16 +102,22 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
         side.close()
 
 
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
+    """A sandbox of its own: in the one that tests share there are tables of others to be listed."""
+    with RunningSandbox(tmp_path_factory.mktemp("behind"), regions=(HOME,)) as running:
+        side = Side(running.port_of(HOME))
+        yield side
+        side.close()
+
+
 @pytest.fixture
-def sides(sandbox: RunningSandbox, engine: Side) -> Iterator[tuple[Side, Side]]:
+def sides(engine: Side, gateway: Side) -> tuple[Side, Side]:
     """The engine alone, and one behind the sandbox, with the same two empty tables."""
-    gateway = Side(sandbox.port_of(HOME))
     both = (engine, gateway)
     _delete_tables(both)
     assert differences(both, TABLES) == (len(TABLES), [])
-    yield both
-    _delete_tables(both)
-    gateway.close()
+    return both
 
 
 @pytest.mark.parametrize("group", GROUPS)

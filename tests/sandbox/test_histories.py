@@ -166,12 +166,12 @@ class KilledHistories(Histories):
             time.sleep(delay)
             world.sandbox.kill()
             world.sandbox.start()
-            world.hang_up()
 
         if self.there(region):
             self.interrupted(region, parts, kill)
         else:
             kill()
+            world.hang_up()
         self.away.clear()
         self.history.cut.clear()
         self.history.settle()
@@ -179,7 +179,10 @@ class KilledHistories(Histories):
     def interrupted(
         self, region: str, parts: list[tuple[Kind, str]], interrupt: Callable[[], object]
     ) -> None:
-        """A transaction during which something happens: done, refused, or one does not know."""
+        """A transaction during which something happens: done, refused, or one does not know.
+
+        Connections are given up when it has ended: it may have been sent to what was started again.
+        """
         steps = [self.history.step(*part) for part in parts]
         answers: list[bool | None] = []
         sender = threading.Thread(
@@ -188,6 +191,7 @@ class KilledHistories(Histories):
         sender.start()
         interrupt()
         sender.join()
+        self.history.world.hang_up()
         self.history.note(region, steps, done=answers[0])
 
 

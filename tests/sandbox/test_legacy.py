@@ -1,6 +1,7 @@
 """Global tables of version 2017.11.29: taken with a warning, refused in AWS's words when strict."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -250,6 +251,46 @@ def test_each_table_has_its_own_time_to_live_and_capacity(
     there = sandbox.client(AWAY).describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     assert there["TimeToLiveStatus"] == "DISABLED"
     assert "TableClassSummary" not in describe(sandbox, table, AWAY)
+
+
+NOWHERE = {"IndexName": "nowhere"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"GlobalTableGlobalSecondaryIndexSettingsUpdate": [NOWHERE]},
+        {
+            "ReplicaSettingsUpdate": [
+                {"RegionName": HOME, "ReplicaProvisionedReadCapacityUnits": 9},
+                {"RegionName": AWAY, "ReplicaGlobalSecondaryIndexSettingsUpdate": [NOWHERE]},
+            ]
+        },
+    ],
+)
+def test_settings_that_one_table_cannot_have_are_given_to_none(
+    sandbox: RunningSandbox, table: str, settings: dict[str, Any]
+) -> None:
+    for region in (HOME, AWAY):
+        _make(sandbox, table, region, **CAPACITY)
+    _join(sandbox, table, HOME, AWAY)
+    client = sandbox.client(HOME)
+    before = client.describe_global_table_settings(GlobalTableName=table)["ReplicaSettings"]
+    ask: Any = partial(client.update_global_table_settings, GlobalTableName=table)
+    assert error_of(lambda: ask(**settings))[0] == "IndexNotFoundException"
+    after = client.describe_global_table_settings(GlobalTableName=table)["ReplicaSettings"]
+    assert after == before
+
+
+def test_a_table_class_is_one_tables_own(sandbox: RunningSandbox, table: str) -> None:
+    _group(sandbox, table)
+    rare: Any = "STANDARD_INFREQUENT_ACCESS"
+    changed = sandbox.client(HOME).update_global_table_settings(
+        GlobalTableName=table,
+        ReplicaSettingsUpdate=[{"RegionName": AWAY, "ReplicaTableClass": rare}],
+    )["ReplicaSettings"]
+    found = {each["RegionName"]: each.get("ReplicaTableClassSummary") for each in changed}
+    assert found == {HOME: None, AWAY: {"TableClass": rare}}
 
 
 @pytest.mark.parametrize(

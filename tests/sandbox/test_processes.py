@@ -1,17 +1,24 @@
 """Engines as processes: what is left of an earlier run is ended, and nobody else is."""
 
+import asyncio
+import os
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from gtsite.sandbox.storage.engines import find_engine
+from gtsite.sandbox.storage.processes import EngineGone, EngineProcess, Port
 from tests.support.sandbox import RunningSandbox, alive, error_of, text, wait_until
 
 Start = Callable[..., RunningSandbox]
 HOME = "us-west-2"
+LIST = "DynamoDB_20120810.ListTables"
 
 
 @pytest.fixture
@@ -90,3 +97,67 @@ def test_without_a_folder_nothing_is_written(start: Start) -> None:
 
 def _write_pid(folder: Path, pid: int) -> None:
     (folder / f"{HOME}.pid").write_text(str(pid))
+
+
+@pytest.mark.usefixtures("dynoxide")
+def test_an_engine_that_does_not_answer_is_ended_so_that_nothing_is_done_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was asked before would otherwise be done after what was asked since."""
+    monkeypatch.setattr("gtsite.sandbox.storage.links.ANSWER_SECONDS", 0.5)
+
+    async def hangs() -> None:
+        async with _engine(tmp_path) as engine:
+            hanging = engine.pid
+            assert hanging
+            os.kill(hanging, signal.SIGSTOP)
+            with pytest.raises(EngineGone):
+                await engine.ask(LIST, b"{}")
+            await engine.ready()
+            assert engine.pid != hanging
+            assert (await engine.ask(LIST, b"{}")).ok
+
+    asyncio.run(hangs())
+
+
+@pytest.mark.usefixtures("dynoxide")
+def test_an_engine_that_cannot_be_started_is_started_as_soon_as_it_can(tmp_path: Path) -> None:
+    """As on a full disk."""
+
+    async def is_ended() -> None:
+        async with _engine(tmp_path) as engine:
+            pid_file = tmp_path / f"{HOME}.pid"
+            pid_file.unlink()
+            pid_file.mkdir()
+            first = engine.pid
+            assert first
+            os.kill(first, signal.SIGKILL)
+            while engine.running:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)
+            pid_file.rmdir()
+            await engine.ready()
+            assert (await engine.ask(LIST, b"{}")).ok
+
+    asyncio.run(is_ended())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere a port cannot be kept.")
+def test_a_port_that_was_chosen_for_an_engine_is_nobody_elses() -> None:
+    port = Port.chosen()
+    with socket.socket() as other:
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port.number))
+        port.free()
+        other.bind(("127.0.0.1", port.number))
+
+
+@asynccontextmanager
+async def _engine(folder: Path) -> AsyncIterator[EngineProcess]:
+    engine = EngineProcess(HOME, find_engine("dynoxide"), folder)
+    await engine.start()
+    try:
+        async with asyncio.timeout(30):
+            yield engine
+    finally:
+        await engine.stop()

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -136,17 +138,30 @@ def test_a_disassociation_is_finished_after_a_crash(start: Start) -> None:
     assert set(own.scan("cut", AWAY)) == {"due"}
 
 
-def test_a_table_keeps_its_stream_though_the_crash_came_before_it_was_told(start: Start) -> None:
-    """The engine has made it, and the ledger knows only that it was asked."""
+def test_a_table_whose_making_was_cut_short_is_none_and_can_be_made(start: Start) -> None:
+    """Nobody was told of it, and its engine may have made it by half."""
     own = start()
-    own.create_table("born", HOME, StreamSpecification=_stream("OLD_IMAGE"))
+    own.create_table("born", HOME)
+    own.kill()
+    _edit(own, "born", HOME, status="CREATING", stream_label="", key_names=[])
+    engine = own.folder / "data" / "engines" / f"{HOME}.db"
+    with closing(sqlite3.connect(engine, isolation_level=None)) as halved:
+        halved.execute("DROP TABLE born")
+    own.restart()
+    assert error_of(lambda: describe(own, "born", HOME))[0] == NOT_FOUND
+    own.create_table("born", HOME)
+    own.client(HOME).put_item(TableName="born", Item={"PK": text("a")})
+
+
+def test_a_table_whose_making_was_cut_short_is_none_though_it_is_protected(start: Start) -> None:
+    own = start()
+    own.create_table("born", HOME, DeletionProtectionEnabled=True)
     own.kill()
     _edit(own, "born", HOME, status="CREATING", stream_label="", key_names=[])
     own.restart()
-    found = describe(own, "born", HOME)
-    assert (found["TableStatus"], found["StreamSpecification"]) == ("ACTIVE", _stream("OLD_IMAGE"))
-    own.client(HOME).put_item(TableName="born", Item={"PK": text("a")})
-    assert len(own.stream("born", HOME)) == 1
+    assert error_of(lambda: describe(own, "born", HOME))[0] == NOT_FOUND
+    own.create_table("born", HOME)
+    assert describe(own, "born", HOME)["DeletionProtectionEnabled"] is False
 
 
 def test_a_table_that_no_engine_made_before_the_crash_is_none(start: Start) -> None:
@@ -217,6 +232,22 @@ def test_an_engine_that_is_killed_amid_a_back_fill_does_not_stop_it(start: Start
     assert len(own.scan("filled", AWAY)) == 500
 
 
+def test_a_replica_whose_table_was_made_by_half_is_made_anew(start: Start) -> None:
+    """An engine that is killed amid a CreateTable may know the table, and have no room for it."""
+    own = start(pace_seconds=0.5)
+    own.create_table("halved", HOME)
+    own.client(HOME).put_item(TableName="halved", Item={"PK": text("a")})
+    own.add_replica("halved", HOME, AWAY)
+    own.kill()
+    engines = own.folder / "data" / "engines"
+    with closing(sqlite3.connect(engines / f"{AWAY}.db", isolation_level=None)) as halved:
+        halved.execute("ATTACH ? AS home", (str(engines / f"{HOME}.db"),))
+        halved.execute("INSERT INTO _tables SELECT * FROM home._tables")
+    own.restart()
+    own.wait_active("halved", HOME, AWAY)
+    assert set(own.scan("halved", AWAY)) == {"a"}
+
+
 def test_a_replica_whose_source_forgot_everything_goes_as_well(start: Start) -> None:
     """An engine without a file is empty when it comes back."""
     own = start(in_memory=True)
@@ -230,16 +261,25 @@ def test_a_replica_whose_source_forgot_everything_goes_as_well(start: Start) -> 
     own.create_table("lost", AWAY)
 
 
-@pytest.mark.parametrize("operation", ["create_table", "delete_table"])
-def test_a_table_whose_engine_ends_before_it_answers_is_as_the_engine_has_it(
-    start: Start, operation: str
+@pytest.mark.parametrize(
+    ("operation", "left"),
+    [
+        ("create_table", ["kept", "other"]),
+        ("delete_table", ["kept"]),
+        ("delete_table kept", ["kept", "other"]),
+    ],
+)
+def test_a_table_whose_engine_ends_before_it_answers_is_not_there(
+    start: Start, operation: str, left: list[str]
 ) -> None:
     own = start(regions=(HOME,))
     own.create_table("other", HOME)
+    own.create_table("kept", HOME, DeletionProtectionEnabled=True)
     client, pid = own.client(HOME), own.engine_pid(HOME)
     asked = {
         "create_table": lambda: own.create_table("new", HOME),
         "delete_table": lambda: client.delete_table(TableName="other"),
+        "delete_table kept": lambda: client.delete_table(TableName="kept"),
     }[operation]
     with ThreadPoolExecutor(1) as pool, frozen(pid):
         refused = pool.submit(error_of, asked)
@@ -247,11 +287,10 @@ def test_a_table_whose_engine_ends_before_it_answers_is_as_the_engine_has_it(
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
     assert refused.result()[0] == "InternalServerError"
-    for table, is_there in (("new", False), ("other", True)):
-        if not is_there:
-            own.create_table(table, HOME)
+    assert client.list_tables()["TableNames"] == left
+    for table in {"new", "other"} - set(left):
+        own.create_table(table, HOME)
         client.put_item(TableName=table, Item={"PK": text("a")})
-        client.delete_table(TableName=table)
 
 
 def _states_until(own: RunningSandbox, last: States) -> list[States]:

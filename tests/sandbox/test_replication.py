@@ -160,8 +160,11 @@ writes = st.builds(
     st.integers(0, 5),
 )
 ends = st.one_of(st.none(), regions)
+ways = st.tuples(ends, ends).filter(lambda way: way[0] is None or way[0] != way[1])
 turns = st.one_of(
-    st.builds(lag, ends, ends, st.sampled_from([0, 5, 30, 3000])),
+    st.builds(
+        lambda way, lag_ms: lag(way[0], way[1], lag_ms), ways, st.sampled_from([0, 5, 30, 3000])
+    ),
     st.builds(outage, regions),
     st.builds(heal, regions),
 )

@@ -3,13 +3,22 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError
 
 from tests.support.global_tables import VALIDATION, change, create, describe, refusal, update
-from tests.support.sandbox import REGIONS, RunningSandbox, error_of, frozen, text, wait_until
+from tests.support.sandbox import (
+    REGIONS,
+    RunningSandbox,
+    error_of,
+    frozen,
+    send,
+    text,
+    wait_until,
+)
 
 HOME, AWAY, THIRD = REGIONS
 Start = Callable[..., RunningSandbox]
@@ -17,6 +26,11 @@ INDEX: dict[str, Any] = {
     "IndexName": "by-place",
     "KeySchema": [{"AttributeName": "place", "KeyType": "HASH"}],
     "Projection": {"ProjectionType": "ALL"},
+}
+DEFINITION: dict[str, Any] = {
+    "AttributeDefinitions": [{"AttributeName": "PK", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
 }
 PLACE = [{"AttributeName": "place", "AttributeType": "S"}]
 
@@ -91,6 +105,34 @@ def test_an_update_cut_short_by_a_crash_is_finished_everywhere(start: Start) -> 
         asked.result()
     own.restart()
     assert [_index_names(own, "cut", region) for region in REGIONS] == [["by-place"]] * 3
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"WarmThroughput": "much"},
+        {"WarmThroughput": {"ReadUnitsPerSecond": "many"}},
+        {"SSESpecification": "please"},
+        {"StreamSpecification": 5},
+        {"StreamSpecification": {"StreamEnabled": "yes"}},
+        {"DisassociationProtectionEnabled": "no"},
+    ],
+)
+def test_a_setting_of_another_type_is_refused_and_the_table_goes_on(
+    sandbox: RunningSandbox, table: str, setting: dict[str, Any]
+) -> None:
+    """As SDKs would not send it, and as no engine looks at it."""
+    sandbox.create_table(table, HOME, AWAY)
+    before = describe(sandbox, table, AWAY)
+    asked = send(sandbox.port, "UpdateTable", {"TableName": table, **setting}, HOME)
+    assert asked.getresponse().status == 400
+    asked.close()
+    assert describe(sandbox, table, AWAY) == before
+    named = {"TableName": f"{table}-new", **DEFINITION, **setting}
+    asked = send(sandbox.port, "CreateTable", named, HOME)
+    assert asked.getresponse().status == 400
+    asked.close()
+    assert f"{table}-new" not in sandbox.client(HOME).list_tables()["TableNames"]
 
 
 # Overridden
@@ -218,6 +260,45 @@ def test_time_to_live_takes_a_moment_to_be_enabled(start: Start) -> None:
     _set_ttl(own, "timed", HOME, enabled=True)
     assert _ttl(own, "timed", HOME) == ("ENABLING", "expires_at")
     wait_until(lambda: _ttl(own, "timed", HOME) == ("ENABLED", "expires_at"))
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_time_to_live_by_another_attribute_is_refused_while_it_is_on(
+    sandbox: RunningSandbox, table: str, enabled: bool
+) -> None:
+    sandbox.create_table(table, HOME)
+    _set_ttl(sandbox, table, HOME, enabled=True)
+    other: Any = {"Enabled": enabled, "AttributeName": "other"}
+    ask = partial(sandbox.client(HOME).update_time_to_live, TableName=table)
+    assert error_of(lambda: ask(TimeToLiveSpecification=other)) == (
+        VALIDATION,
+        "TimeToLive is active on a different AttributeName: current AttributeName is expires_at",
+    )
+    wait_until(lambda: _ttl(sandbox, table, HOME) == ("ENABLED", "expires_at"))
+
+
+@pytest.mark.parametrize(
+    "specification",
+    [
+        None,
+        [],
+        {"AttributeName": "expires_at"},
+        {"Enabled": True},
+        {"Enabled": True, "AttributeName": ""},
+        {"Enabled": True, "AttributeName": "a" * 256},
+        {"Enabled": "yes", "AttributeName": "expires_at"},
+        {"Enabled": True, "AttributeName": 5},
+    ],
+)
+def test_time_to_live_that_is_not_told_what_to_do_stays_off(
+    sandbox: RunningSandbox, table: str, specification: object
+) -> None:
+    sandbox.create_table(table, HOME)
+    body = {"TableName": table, "TimeToLiveSpecification": specification}
+    asked = send(sandbox.port, "UpdateTimeToLive", body, HOME)
+    assert asked.getresponse().status == 400
+    asked.close()
+    assert _ttl(sandbox, table, HOME) == ("DISABLED", "")
 
 
 def _add_index(sandbox: RunningSandbox, table: str, region: str) -> None:

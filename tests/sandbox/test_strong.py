@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -280,6 +281,26 @@ def test_a_region_that_returns_works_when_it_has_what_it_missed(
     wait_until(lambda: works(lambda: read(sandbox, table, WEST)), "the region to catch up")
     put(sandbox, table, WEST, 2)
     assert read_everywhere(sandbox, table) == [2, 2, 2]
+
+
+def test_a_strong_read_that_waits_while_its_region_is_cut_off_is_an_error(
+    sandbox: RunningSandbox, table: str
+) -> None:
+    """It must not be answered with what the region had before it was asked."""
+    sandbox.create_strong_table(table)
+    sandbox.hold()
+    put(sandbox, table, WEST, 1)
+    never = {"ConditionExpression": "attribute_exists(never)"}
+    refused = partial(error_of, partial(put, sandbox, table, EAST, 0, **never))
+    with ThreadPoolExecutor(2) as pool:
+        with frozen(sandbox.engine_pid(WEST)):
+            writing = pool.submit(until_taken, partial(put, sandbox, table, WEST, 2))
+            wait_until(lambda: refused() == CONFLICT, "the write to begin")
+            reading = pool.submit(error_of, partial(read, sandbox, table, EUROPE))
+            time.sleep(0.3)
+            sandbox.control.pause(EUROPE)
+        writing.result()
+        assert reading.result() == NO_QUORUM
 
 
 @pytest.mark.parametrize("mode", ["refuse", "blackhole", "reset"])

@@ -247,6 +247,18 @@ def test_a_witness_ends_with_its_group_and_not_without(sandbox: RunningSandbox, 
     assert {"GlobalTableWitnesses", "MultiRegionConsistency", "Replicas"} & set(found) == set()
 
 
+@pytest.mark.parametrize(
+    "witnesses", [[create(THIRD), create(FOURTH)], [{**create(THIRD), **delete(THIRD)}]]
+)
+def test_there_is_one_witness_or_none(
+    sandbox: RunningSandbox, table: str, witnesses: list[dict[str, Any]]
+) -> None:
+    sandbox.create_table(table, HOME)
+    asked = {**STRONG, "GlobalTableWitnessUpdates": witnesses}
+    assert refusal(sandbox, table, HOME, create(AWAY), **asked)[0] == VALIDATION
+    assert "Replicas" not in describe(sandbox, table, HOME)
+
+
 def _make(
     sandbox: RunningSandbox, table: str, *updates: Any, witness: Any = None
 ) -> dict[str, Any]:

@@ -278,9 +278,14 @@ class History:
         return True if status == 200 else None
 
     def note(self, region: str, steps: Sequence[Step], *, done: bool | None) -> None:
-        """Learn the versions of what was done; `done` None is for a request without an answer."""
-        now = self.world.versions(region, self.name)
-        changed = [now.get(step.item) != self.held.get((region, step.item)) for step in steps]
+        """Learn the versions of what was done; `done` None is for a request without an answer.
+
+        Another region's version that stands there now came by a delivery at the same time.
+        """
+        stands = self.world.versions(region, self.name)
+        now = {item: version for item, version in stands.items() if version[1] == region}
+        held = {step.item: self._version(region, step.item) for step in steps}
+        changed = [now.get(item, version) > version for item, version in held.items()]
         if done is None:
             done = any(changed)
         for step, version_moved in zip(steps, changed, strict=True):

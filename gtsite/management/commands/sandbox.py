@@ -82,11 +82,13 @@ class Command(SiteCommand):
 
     def _conflicts(self, options: dict[str, Any]) -> None:
         found = self._client.conflicts(limit=options["limit"], after=options["after"])
-        self.answer([asdict(each) for each in found], lines(conflict_table(found)))
+        shown = lines(conflict_table(found)) if found else ["No conflict is known."]
+        self.answer([asdict(each) for each in found], shown)
 
     def _backlog(self, options: dict[str, Any]) -> None:
         found = self._client.backlog(limit=options["limit"])
-        self.answer([asdict(each) for each in found], lines(backlog_table(found)))
+        shown = lines(backlog_table(found)) if found else ["Nothing is on its way."]
+        self.answer([asdict(each) for each in found], shown)
 
     def _show(self, status: Status) -> None:
         parts: list[RenderableType] = [region_table(status), "", pair_table(status)]

@@ -23,7 +23,7 @@ def described(
     full["TableStatus"] = _status(replica, str(full["TableStatus"]))
     if replica.stream_label:
         full |= _stream(replica)
-    full |= _extras(replica)
+    full |= _extras(replica, full)
     peers = [each for each in group if each.region != replica.region]
     if not replica.is_global:
         return full
@@ -60,13 +60,16 @@ def _stream(replica: Replica) -> dict[str, Any]:
     }
 
 
-def _extras(replica: Replica) -> dict[str, Any]:
+def _extras(replica: Replica, description: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that engines take at a table's birth only, or not at all."""
     found: dict[str, Any] = {}
+    encrypted = description.get("SSEDescription", {})
     if warm := replica.extras.get("WarmThroughput"):
         found["WarmThroughput"] = {**warm, "Status": "ACTIVE"}
     if encryption := replica.extras.get("SSESpecification"):
         found["SSEDescription"] = _encryption(replica, encryption)
+    elif encrypted.get("Status") == "ENABLED" and "KMSMasterKeyId" in replica.overrides:
+        found["SSEDescription"] = {**encrypted, "KMSMasterKeyArn": _key_arn(replica)}
     if replica.may_leave:
         found["DisassociationProtectionEnabled"] = False
     return found
@@ -75,10 +78,14 @@ def _extras(replica: Replica) -> dict[str, Any]:
 def _encryption(replica: Replica, specification: Mapping[str, Any]) -> dict[str, Any]:
     if not specification.get("Enabled"):
         return {"Status": "DISABLED"}
-    own = replica.overrides.get("KMSMasterKeyId") or specification.get("KMSMasterKeyId")
-    key = str(own or "alias/aws/dynamodb")
-    arn = key if key.startswith("arn:") else f"arn:aws:kms:{replica.region}:{ACCOUNT}:key/{key}"
+    arn = _key_arn(replica, str(specification.get("KMSMasterKeyId") or "alias/aws/dynamodb"))
     return {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": arn}
+
+
+def _key_arn(replica: Replica, shared: str = "") -> str:
+    """The key that a replica has for itself, or the one it shares."""
+    key = str(replica.overrides.get("KMSMasterKeyId") or shared)
+    return key if key.startswith("arn:") else f"arn:aws:kms:{replica.region}:{ACCOUNT}:key/{key}"
 
 
 def _is_shown(replica: Replica, peers: Sequence[Replica]) -> bool:

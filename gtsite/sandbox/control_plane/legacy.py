@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from gtsite.sandbox.control_plane.descriptions import entry_status
+from gtsite.sandbox.control_plane.legacy_settings import replica_settings, settings_update
 from gtsite.sandbox.control_plane.plane import Plane
 from gtsite.sandbox.ledger.ledger import Replica
 from gtsite.sandbox.wire import (
@@ -222,7 +223,7 @@ class Legacy:
 
     async def _settings(self, name: str, group: Sequence[Replica]) -> Answer:
         settings = [
-            _replica_settings(each, await self._plane.description(each.region, name))
+            replica_settings(each, await self._plane.description(each.region, name))
             for each in group
         ]
         return answer({"GlobalTableName": name, "ReplicaSettings": settings})
@@ -236,12 +237,18 @@ class Legacy:
                     "ReplicaNotFoundException",
                     f"Global table '{name}' has no replica in region '{region}'.",
                 )
-        for replica in group:
-            described = await self._plane.description(replica.region, name)
-            update = _settings_update(call.body, own.get(replica.region, {}), described)
+        updates = {
+            each.region: settings_update(
+                call.body,
+                own.get(each.region, {}),
+                await self._plane.description(each.region, name),
+            )
+            for each in group
+        }
+        for region, update in updates.items():
             if update:
                 body = {"TableName": name, **update}
-                told = await self._plane.ask_until_answered(replica.region, "UpdateTable", body)
+                told = await self._plane.ask_until_answered(region, "UpdateTable", body)
                 if not told.ok:
                     return told
         return await self._settings(name, group)
@@ -347,54 +354,3 @@ def _check_like(replica: Replica, shape: Description, first: Description) -> Non
             f"One or more parameter values were invalid: Table {replica.table} in region "
             f"{replica.region} must have DynamoDB Streams enabled with view type {VIEW}."
         )
-
-
-def _replica_settings(replica: Replica, described: Mapping[str, Any]) -> Description:
-    capacity = described["ProvisionedThroughput"]
-    settings: Description = {
-        "RegionName": replica.region,
-        "ReplicaStatus": entry_status(replica),
-        "ReplicaProvisionedReadCapacityUnits": capacity["ReadCapacityUnits"],
-        "ReplicaProvisionedWriteCapacityUnits": capacity["WriteCapacityUnits"],
-        "ReplicaGlobalSecondaryIndexSettings": [
-            {
-                "IndexName": index["IndexName"],
-                "IndexStatus": index.get("IndexStatus", "ACTIVE"),
-                "ProvisionedReadCapacityUnits": _units(index, "Read"),
-                "ProvisionedWriteCapacityUnits": _units(index, "Write"),
-            }
-            for index in described.get("GlobalSecondaryIndexes", [])
-        ],
-    }
-    if mode := described.get("BillingModeSummary"):
-        settings["ReplicaBillingModeSummary"] = mode
-    return settings
-
-
-def _units(described: Mapping[str, Any], which: str) -> int:
-    units: int = described.get("ProvisionedThroughput", {}).get(f"{which}CapacityUnits", 0)
-    return units
-
-
-def _settings_update(
-    shared: Mapping[str, Any], own: Mapping[str, Any], described: Mapping[str, Any]
-) -> Description:
-    """The UpdateTable for one replica; {} if nothing changes there."""
-    update: Description = {}
-    mode = shared.get("GlobalTableBillingMode")
-    on_demand = described.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
-    if mode and (mode == "PAY_PER_REQUEST") != on_demand:
-        update["BillingMode"] = mode
-    now = {
-        "ReadCapacityUnits": _units(described, "Read"),
-        "WriteCapacityUnits": _units(described, "Write"),
-    }
-    wanted = {
-        "ReadCapacityUnits": own.get("ReplicaProvisionedReadCapacityUnits")
-        or now["ReadCapacityUnits"],
-        "WriteCapacityUnits": shared.get("GlobalTableProvisionedWriteCapacityUnits")
-        or now["WriteCapacityUnits"],
-    }
-    if wanted != now:
-        update["ProvisionedThroughput"] = wanted
-    return update

@@ -8,7 +8,17 @@ from typing import Any
 
 from gtsite.sandbox.control_plane.plane import Plane
 from gtsite.sandbox.ledger.ledger import Replica
-from gtsite.sandbox.wire import Answer, Call, answer, not_found, validation
+from gtsite.sandbox.wire import (
+    Answer,
+    ApiError,
+    Call,
+    answer,
+    malformed,
+    not_found,
+    validation,
+)
+
+LONGEST_NAME = 255
 
 
 class Lifetimes:
@@ -20,23 +30,25 @@ class Lifetimes:
 
     def update(self, call: Call) -> Answer:
         specification = call.body.get("TimeToLiveSpecification")
-        if not isinstance(specification, dict) or not specification.get("AttributeName"):
-            raise validation("TimeToLiveSpecification must name an attribute")
+        enabled, attribute = _wanted(specification)
         replica = self._known(call)
         if replica.consistency == "STRONG":
             raise validation(
                 "Time to Live is not supported for global tables with MultiRegionConsistency set "
                 "to STRONG."
             )
-        enabled = specification.get("Enabled") is True
+        if replica.ttl_attribute not in ("", attribute):
+            raise validation(
+                "TimeToLive is active on a different AttributeName: current AttributeName is "
+                + replica.ttl_attribute
+            )
         if enabled == bool(replica.ttl_attribute):
             raise validation(f"TimeToLive is already {'enabled' if enabled else 'disabled'}")
-        attribute = str(specification["AttributeName"]) if enabled else ""
         now = self._plane.clock.read()
         with self._ledger.together():
             for each in self._sharing(replica):
                 self._ledger.save_replica(
-                    replace(each, ttl_attribute=attribute, ttl_changed_at=now)
+                    replace(each, ttl_attribute=attribute if enabled else "", ttl_changed_at=now)
                 )
         return answer({"TimeToLiveSpecification": specification})
 
@@ -62,3 +74,28 @@ class Lifetimes:
         if replica is None or replica.status == "CREATING":
             raise not_found(f"Requested resource not found: Table: {call.table} not found")
         return replica
+
+
+def _wanted(specification: Any) -> tuple[bool, str]:
+    """Whether TTL is to be on, and by which attribute; `ApiError` where either is not said."""
+    if specification is None:
+        raise _missing("timeToLiveSpecification", "must not be null")
+    if not isinstance(specification, dict):
+        raise malformed()
+    enabled, attribute = specification.get("Enabled"), specification.get("AttributeName")
+    for name, value, kind in (("enabled", enabled, bool), ("attributeName", attribute, str)):
+        if value is None:
+            raise _missing(f"timeToLiveSpecification.{name}", "must not be null")
+        if not isinstance(value, kind):
+            raise malformed("boolean" if kind is bool else "string")
+    if not 1 <= len(str(attribute)) <= LONGEST_NAME:
+        wrong = "less than or equal to 255" if attribute else "greater than or equal to 1"
+        raise _missing("timeToLiveSpecification.attributeName", f"must have length {wrong}")
+    return bool(enabled), str(attribute)
+
+
+def _missing(field: str, must: str) -> ApiError:
+    return validation(
+        f"1 validation error detected: Value at '{field}' failed to satisfy constraint: "
+        f"Member {must}"
+    )

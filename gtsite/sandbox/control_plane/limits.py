@@ -6,6 +6,7 @@ from typing import Any
 
 from gtsite.sandbox.control_plane.descriptions import entry_status
 from gtsite.sandbox.control_plane.plane import Plane
+from gtsite.sandbox.control_plane.rules import DAY_US
 from gtsite.sandbox.ledger.ledger import Ledger, Replica
 from gtsite.sandbox.wire import (
     DYNAMODB,
@@ -19,7 +20,6 @@ from gtsite.sandbox.wire import (
     validation,
 )
 
-DAY_US = 24 * 60 * 60 * 1_000_000
 LONGEST_DAYS = 35
 ACCOUNT_UNITS = 80_000
 TABLE_UNITS = 40_000
@@ -95,7 +95,7 @@ class Limits:
         ):
             raise malformed()
         days = wanted.get("RecoveryPeriodInDays", LONGEST_DAYS)
-        if not isinstance(days, int) or not 1 <= days <= LONGEST_DAYS:
+        if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= LONGEST_DAYS:
             raise validation(f"RecoveryPeriodInDays must be between 1 and {LONGEST_DAYS}")
         replica = self._ledger.replica(call.region, call.table)
         if replica is not None:

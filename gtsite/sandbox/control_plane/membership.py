@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gtsite.sandbox.control_plane.descriptions import described
-from gtsite.sandbox.control_plane.plane import Plane
+from gtsite.sandbox.control_plane.overrides import override_update, overrides_of
+from gtsite.sandbox.control_plane.plane import BUSY, Plane
 from gtsite.sandbox.control_plane.replicas import Replicas
 from gtsite.sandbox.control_plane.rules import (
     MANY,
@@ -20,7 +21,7 @@ from gtsite.sandbox.control_plane.rules import (
     not_scaling,
     protected,
 )
-from gtsite.sandbox.control_plane.settings import Settings, override_update, overrides_of
+from gtsite.sandbox.control_plane.settings import Settings
 from gtsite.sandbox.ledger.ledger import Replica
 from gtsite.sandbox.wire import in_use, validation
 
@@ -45,7 +46,7 @@ class Membership:
             )
         check_own_region(request, replica.region)
         if replica.status != "ACTIVE":
-            raise in_use("The resource which you are attempting to change is in use.")
+            raise in_use(BUSY)
         description = await self._plane.description(replica.region, replica.table)
         match request.kind:
             case "Create":
@@ -158,11 +159,7 @@ class Membership:
     # Overrides
 
     async def _override(self, own: Replica, request: ReplicaRequest) -> Replica:
-        """One region after the other: each is done before the next is asked."""
         check_members(request, self._ledger.group(own.region, own.table))
         self._plane.require_idle(own)
-        for action in request.actions:
-            replica = self._ledger.replica(action.region, own.table)
-            if replica is not None:
-                await self._settings.override(replica, action)
+        await self._settings.override(own.table, request.actions)
         return self._ledger.replica(own.region, own.table) or own

@@ -1,6 +1,7 @@
 """What the parts of the control plane share: ledger, clock, rules, and how an engine is asked."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from gtsite.sandbox.wire import (
     to_json,
     with_own_arns,
 )
+
+log = logging.getLogger("sandbox.tables")
 
 BUSY = "The resource which you are attempting to change is in use."
 POLL_SECONDS = 0.02
@@ -68,6 +71,23 @@ class Plane:
                 return await self.ask(region, operation, body)
             except EngineGone:
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def make_table(self, region: str, definition: Mapping[str, Any]) -> None:
+        """Create a table that nobody has written to yet, until the engine says that it has.
+
+        One that is there already was made by an attempt that was cut short, maybe by half only.
+        """
+        while True:
+            made = await self.ask_until_answered(region, "CreateTable", definition)
+            if made.ok:
+                return
+            log.warning("%s does not make a table: %s", region, made.raw.decode())
+            await self.drop_table(region, definition["TableName"])
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def drop_table(self, region: str, table: str) -> None:
+        """Delete a table, whole or not; nothing where there is none."""
+        await self.ask_until_answered(region, "DeleteTable", {"TableName": table})
 
     async def description(self, region: str, table: str) -> dict[str, Any]:
         """A table as its engine describes it; `ApiError` as the engine's where there is none."""

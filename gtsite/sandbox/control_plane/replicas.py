@@ -6,13 +6,15 @@ each table's replicas one at a time comes or goes, the oldest first.
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gtsite.sandbox.control_plane.backfill import BackFill, NotWanted
+from gtsite.sandbox.control_plane.overrides import override_update
 from gtsite.sandbox.control_plane.plane import POLL_SECONDS, Plane
-from gtsite.sandbox.control_plane.settings import DEFAULT_VIEW, override_update, stream
+from gtsite.sandbox.control_plane.settings import DEFAULT_VIEW, stream
 from gtsite.sandbox.ledger.ledger import Consistency, Phase, Replica
 from gtsite.sandbox.storage.processes import EngineFailed
 
@@ -149,7 +151,7 @@ class Replicas:
         while replica := self._unfinished(table):
             try:
                 await self._go_on(replica)
-            except EngineFailed as error:
+            except (EngineFailed, sqlite3.Error) as error:
                 log.warning("%s in %s has to wait: %s", table, replica.region, error)
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -212,9 +214,7 @@ class Replicas:
             self._plane.replication.owe_backlog(known.table, known.region)
 
     async def _create_table(self, replica: Replica, source: Mapping[str, Any]) -> None:
-        """Made already, by an earlier attempt, is as good."""
-        definition = _definition(source)
-        await self._plane.ask_until_answered(replica.region, "CreateTable", definition)
+        await self._plane.make_table(replica.region, _definition(source))
         update = override_update(replica.overrides, source)
         if update:
             body = {"TableName": replica.table, **update}

@@ -62,7 +62,7 @@ def replica_request(body: Mapping[str, Any]) -> ReplicaRequest:
             "Requests that modify replicas or witnesses must not also modify other fields"
         )
     actions = _distinct(_actions(body["ReplicaUpdates"], "replicaUpdates"))
-    witnesses = _actions(body.get("GlobalTableWitnessUpdates") or [], "globalTableWitnessUpdates")
+    witness = _witness(body.get("GlobalTableWitnessUpdates"))
     if not actions:
         raise validation(
             "There are no actions specified in the Replica Update Action of the request."
@@ -71,11 +71,11 @@ def replica_request(body: Mapping[str, Any]) -> ReplicaRequest:
         raise validation(
             "Update table operation with more than one type of replica actions not allowed."
         )
-    for action in (*actions, *witnesses):
+    for action in (*actions, *([witness] if witness else [])):
         _check_region(action.region)
     request = ReplicaRequest(
         actions=tuple(actions),
-        witness=witnesses[0] if witnesses else None,
+        witness=witness,
         consistency=_consistency(body.get("MultiRegionConsistency")),
     )
     _check_parts(request)
@@ -91,6 +91,16 @@ def _actions(updates: Any, name: str) -> list[Action]:
             raise malformed()
         actions += [_action(kind, update[kind], name) for kind in KINDS if update.get(kind)]
     return actions
+
+
+def _witness(updates: Any) -> Action | None:
+    """The one thing to be done to the one witness there can be."""
+    if updates is None:
+        return None
+    actions = _actions(updates, "globalTableWitnessUpdates")
+    if len(updates) != 1 or len(actions) != 1 or actions[0].kind not in ("Create", "Delete"):
+        raise validation("GlobalTableWitnessUpdates is one Create or one Delete of one witness.")
+    return actions[0]
 
 
 def _action(kind: Kind, body: Any, name: str) -> Action:

@@ -11,6 +11,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gtsite.sandbox.control_plane.overrides import (
+    left_after,
+    merged,
+    override_update,
+    overrides_of,
+    with_overrides,
+)
 from gtsite.sandbox.control_plane.plane import Plane
 from gtsite.sandbox.control_plane.rules import NOTHING, Action
 from gtsite.sandbox.ledger.ledger import Replica
@@ -52,13 +59,14 @@ COUNTED = (
     "TableClass",
 )
 """Fields of which a request needs one."""
-OVERRIDABLE: Mapping[str, type] = {
-    "ProvisionedThroughputOverride": dict,
-    "OnDemandThroughputOverride": dict,
-    "TableClassOverride": str,
-    "GlobalSecondaryIndexes": list,
-    "KMSMasterKeyId": str,
+TYPES: Mapping[str, type] = {
+    "StreamSpecification": dict,
+    "SSESpecification": dict,
+    "WarmThroughput": dict,
+    "DisassociationProtectionEnabled": bool,
 }
+"""What those of them that are kept here have to be, since no engine looks at them."""
+REMEMBERED = ("SSESpecification", "WarmThroughput")
 PASSING = ("ItemCount", "TableSizeBytes", "IndexSizeBytes", "TableStatus", "IndexStatus")
 """What a description says of this moment only."""
 TOGGLE_US = 15 * 1_000_000
@@ -75,6 +83,7 @@ class Settings:
         """An UpdateTable without replicas: the engine's description, or its refusal."""
         body = {name: part for name, part in call.body.items() if part is not None}
         del body["TableName"]
+        check_types(body)
         self._check(body, replica)
         view = self._view(body, replica)
         rest = {name: part for name, part in body.items() if name not in KEPT}
@@ -169,14 +178,13 @@ class Settings:
         self, replica: Replica, shared: Mapping[str, Any], before: Mapping[str, Any]
     ) -> None:
         """Do in every other region what one has done; overrides of what was changed end."""
-        ended = _overrides_ended(shared, before)
         for member in (replica, *self._peers(replica)):
             known = self._ledger.replica(member.region, member.table)
             if known is None:
                 continue
-            overrides = {n: part for n, part in known.overrides.items() if n not in ended}
+            overrides = left_after(known.overrides, shared, before)
             if known.region != replica.region:
-                await self._tell(known.region, _with_overrides(shared, overrides, known.table))
+                await self._tell(known.region, with_overrides(shared, overrides, known.table))
             self._change(known, overrides=overrides)
 
     async def _tell(self, region: str, update: Mapping[str, Any]) -> None:
@@ -199,25 +207,32 @@ class Settings:
 
     # Overrides of one region
 
-    async def override(self, replica: Replica, action: Action) -> None:
-        """Give one replica settings of its own; `ApiError` if its engine does not take them."""
+    async def override(self, table: str, actions: Sequence[Action]) -> None:
+        """Give replicas settings of their own; `ApiError`, and none of them, if one cannot be."""
+        plans = [await self._plan(table, action) for action in actions]
+        for region, wanted, update in plans:
+            if update:
+                answered = await self._ask(region, {"TableName": table, **update})
+                if not answered.ok:
+                    raise refused_as(answered)
+            known = self._ledger.replica(region, table)
+            if known is not None:
+                self._change(known, overrides=merged(known.overrides, wanted))
+
+    async def _plan(self, table: str, action: Action) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """(region, its overrides, the UpdateTable that its engine needs for them)."""
         wanted = overrides_of(action)
         if not wanted:
             raise validation(
                 "There are no actions specified in the Replica Update Action of the request."
             )
-        description = await self._plane.description(replica.region, replica.table)
-        update = override_update(wanted, description)
-        if update:
-            answered = await self._ask(replica.region, {"TableName": replica.table, **update})
-            if not answered.ok:
-                raise refused_as(answered)
-        self._change(replica, overrides={**replica.overrides, **wanted})
+        description = await self._plane.description(action.region, table)
+        return action.region, wanted, override_update(wanted, description)
 
     # What the ledger keeps
 
     def _keep(self, replica: Replica, body: Mapping[str, Any], view: str) -> None:
-        extras = {n: body[n] for n in ("SSESpecification", "WarmThroughput") if n in body}
+        extras = {name: body[name] for name in REMEMBERED if name in body}
         own: dict[str, Any] = {}
         if "DeletionProtectionEnabled" in body:
             own["protection_changed_at"] = self._plane.clock.read()
@@ -230,7 +245,7 @@ class Settings:
             for member in (replica, *self._peers(replica)) if extras else ():
                 known = self._ledger.replica(member.region, member.table)
                 if known is not None:
-                    self._change(known, extras={**known.extras, **extras})
+                    self._change(known, extras=_together(known.extras, extras))
 
     def _note(self, replica: Replica, pending: dict[str, Any]) -> None:
         self._change(replica, pending=pending)
@@ -241,9 +256,35 @@ class Settings:
             self._ledger.save_replica(replace(known, **fields))
 
 
+def check_types(body: Mapping[str, Any]) -> None:
+    """`ApiError` for what a description could not repeat afterwards."""
+    for name, kind in TYPES.items():
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            raise malformed()
+    for units in (body.get("WarmThroughput") or {}).values():
+        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
+            raise validation(
+                "One or more parameter values were invalid: WarmThroughput has whole numbers of "
+                "at least 1"
+            )
+
+
+def _together(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What is remembered, with what has changed; half a warm throughput leaves the other half."""
+    both = {**known, **new}
+    if "WarmThroughput" in new:
+        both["WarmThroughput"] = {**known.get("WarmThroughput", {}), **new["WarmThroughput"]}
+    return both
+
+
 def stream_view(specification: Any) -> str:
     """The view type asked for, '' for no stream."""
-    if not isinstance(specification, dict) or not specification.get("StreamEnabled"):
+    if specification is None:
+        return ""
+    enabled = specification.get("StreamEnabled") if isinstance(specification, dict) else None
+    if not isinstance(enabled, bool):
+        raise malformed("boolean")
+    if not enabled:
         return ""
     view = specification.get("StreamViewType")
     if view not in VIEWS:
@@ -259,88 +300,6 @@ def stream(moment_us: int, view: str) -> dict[str, Any]:
     moment = datetime.fromtimestamp(moment_us / 1e6, UTC)
     label = moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] if view else ""
     return {"stream_label": label, "stream_view": view}
-
-
-def overrides_of(action: Action) -> dict[str, Any]:
-    """What a Create or Update says of one region only; `ApiError` where it is malformed."""
-    wanted = {name: action.body[name] for name in OVERRIDABLE if action.body.get(name)}
-    if not all(isinstance(part, OVERRIDABLE[name]) for name, part in wanted.items()):
-        raise malformed()
-    indexes = wanted.get("GlobalSecondaryIndexes", [])
-    if not all(isinstance(index, dict) for index in indexes):
-        raise malformed()
-    if not all(isinstance(_reads(index), dict) for index in indexes):
-        raise malformed()
-    return wanted
-
-
-def override_update(overrides: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, Any]:
-    """The UpdateTable that gives the table described these overrides; {} if it needs none."""
-    update: dict[str, Any] = {}
-    if reads := overrides.get("ProvisionedThroughputOverride"):
-        update["ProvisionedThroughput"] = _capacity(description, reads)
-    if most := overrides.get("OnDemandThroughputOverride"):
-        update["OnDemandThroughput"] = {"MaxReadRequestUnits": most.get("MaxReadRequestUnits")}
-    if table_class := overrides.get("TableClassOverride"):
-        update["TableClass"] = table_class
-    indexes = {each["IndexName"]: each for each in description.get("GlobalSecondaryIndexes", [])}
-    changes = [
-        _index_update(override, indexes)
-        for override in overrides.get("GlobalSecondaryIndexes") or []
-        if _reads(override)
-    ]
-    if changes:
-        update["GlobalSecondaryIndexUpdates"] = changes
-    return update
-
-
-def _index_update(
-    override: Mapping[str, Any], indexes: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    name = override.get("IndexName", "")
-    if name not in indexes:
-        raise validation(f"The table does not have the specified index: {name}")
-    capacity = _capacity(indexes[name], _reads(override))
-    return {"Update": {"IndexName": name, "ProvisionedThroughput": capacity}}
-
-
-def _reads(override: Mapping[str, Any]) -> Any:
-    return override.get("ProvisionedThroughputOverride") or {}
-
-
-def _capacity(described: Mapping[str, Any], reads: Mapping[str, Any]) -> dict[str, Any]:
-    writes = described.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
-    if not writes:
-        raise validation(
-            "One or more parameter values were invalid: ProvisionedThroughputOverride is for "
-            "tables with BillingMode PROVISIONED"
-        )
-    return {"ReadCapacityUnits": reads.get("ReadCapacityUnits"), "WriteCapacityUnits": writes}
-
-
-def _overrides_ended(shared: Mapping[str, Any], before: Mapping[str, Any]) -> Sequence[str]:
-    """The overrides that a change for all regions puts an end to."""
-    ended = []
-    reads = shared.get("ProvisionedThroughput", {}).get("ReadCapacityUnits")
-    if reads is not None and reads != before["ProvisionedThroughput"]["ReadCapacityUnits"]:
-        ended.append("ProvisionedThroughputOverride")
-    if shared.get("BillingMode") == "PAY_PER_REQUEST":
-        ended.append("ProvisionedThroughputOverride")
-    if "MaxReadRequestUnits" in shared.get("OnDemandThroughput", {}):
-        ended.append("OnDemandThroughputOverride")
-    if "TableClass" in shared:
-        ended.append("TableClassOverride")
-    return ended
-
-
-def _with_overrides(
-    shared: Mapping[str, Any], overrides: Mapping[str, Any], table: str
-) -> dict[str, Any]:
-    update = {"TableName": table, **shared}
-    own = overrides.get("ProvisionedThroughputOverride")
-    if own and "ProvisionedThroughput" in update:
-        update["ProvisionedThroughput"] = {**update["ProvisionedThroughput"], **own}
-    return update
 
 
 def _lasting(described: Any) -> Any:

@@ -13,7 +13,7 @@ from gtsite.sandbox.control_plane.membership import Membership
 from gtsite.sandbox.control_plane.plane import Plane
 from gtsite.sandbox.control_plane.replicas import Replicas
 from gtsite.sandbox.control_plane.rules import check_not_source, one_strong_replica, replica_request
-from gtsite.sandbox.control_plane.settings import Settings, stream, stream_view
+from gtsite.sandbox.control_plane.settings import Settings, check_types, stream, stream_view
 from gtsite.sandbox.data_plane.locks import ItemLocks
 from gtsite.sandbox.ledger.ledger import Replica
 from gtsite.sandbox.storage.processes import EngineGone
@@ -110,17 +110,19 @@ class Tables:
         """The ledger knows of the table before the engine: a crash leaves none unknown."""
         if self._ledger.replica(call.region, call.table):
             raise in_use(f"Table already exists: {call.table}")
+        check_types(call.body)
         view = stream_view(call.body.get("StreamSpecification"))
         body = {name: part for name, part in call.body.items() if name != "StreamSpecification"}
-        if not call.table:
-            return await self._ask(call.region, "CreateTable", body)
-        coming = self._new(call.region, call.table, view)
+        warm = {name: body[name] for name in ("WarmThroughput",) if body.get(name)}
+        coming = replace(self._new(call.region, call.table, view), extras=warm)
         self._ledger.save_replica(coming)
         try:
             made = await self._plane.ask(call.region, "CreateTable", body)
         except EngineGone as error:
-            await self._settle_birth(coming)
+            await self._unmake(coming)
             raise internal_error() from error
+        if made.status >= 500:
+            await self._unmake(coming)
         if not made.ok:
             self._ledger.remove_replica(call.region, call.table)
             return made
@@ -198,27 +200,33 @@ class Tables:
             if replica.region != region:
                 continue
             if replica.status == "CREATING" and not replica.source:
-                await self._settle_birth(replica)
+                await self._unmake(replica)
             elif replica.status != "CREATING" and replica.table not in names:
                 self._replicas.forget(replica)
         for name in names:
             if self._ledger.replica(region, name) is None:
-                await self._settle_birth(replace(self._new(region, name, ""), adopted=True))
+                await self._adopt(replace(self._new(region, name, ""), adopted=True))
 
-    async def _settle_birth(self, replica: Replica) -> None:
-        """Whether the engine has made the table decides whether there is one."""
-        body = {"TableName": replica.table}
-        found = await self._plane.ask_until_answered(replica.region, "DescribeTable", body)
-        if found.ok:
-            self._born(replica, found.json()["Table"])
-        else:
-            self._ledger.remove_replica(replica.region, replica.table)
+    async def _unmake(self, replica: Replica) -> None:
+        """Take back a table that nobody was told of: engines that are killed make it by half."""
+        plain = {"TableName": replica.table, "DeletionProtectionEnabled": False}
+        await self._plane.ask_until_answered(replica.region, "UpdateTable", plain)
+        await self._plane.drop_table(replica.region, replica.table)
+        self._ledger.remove_replica(replica.region, replica.table)
 
     async def _settle_death(self, replica: Replica) -> None:
+        """Asked once more, as an engine that is killed may have done it by half."""
+        await self._plane.drop_table(replica.region, replica.table)
         body = {"TableName": replica.table}
         found = await self._plane.ask_until_answered(replica.region, "DescribeTable", body)
         if not found.ok:
             self._replicas.forget(replica)
+
+    async def _adopt(self, replica: Replica) -> None:
+        body = {"TableName": replica.table}
+        found = await self._plane.ask_until_answered(replica.region, "DescribeTable", body)
+        if found.ok:
+            self._born(replica, found.json()["Table"])
 
     def _new(self, region: str, table: str, view: str) -> Replica:
         """A table that an engine is about to make; its keys are known when it has."""
@@ -269,5 +277,5 @@ class Tables:
 
 
 def _named(call: Call) -> dict[str, Any]:
-    """The request with the table's plain name, which is all that engines know; else as it came."""
-    return {**call.body, "TableName": call.table} if call.table else call.body
+    """The request with the table's plain name, which is all that engines know."""
+    return {**call.body, "TableName": call.table}

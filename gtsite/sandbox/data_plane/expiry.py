@@ -6,6 +6,7 @@ AWS takes up to a few days over it; here it is a matter of seconds.
 import asyncio
 import json
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -59,7 +60,10 @@ class Expiry:
     async def _sweep_forever(self) -> None:
         while True:
             self._wake.clear()
-            await self.sweep()
+            try:
+                await self.sweep()
+            except sqlite3.Error as error:
+                log.error("TTL has to wait: %s", error)  # noqa: TRY400
             try:
                 async with asyncio.timeout(SWEEP_SECONDS):
                     await self._wake.wait()

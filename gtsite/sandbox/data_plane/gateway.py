@@ -7,6 +7,7 @@ version, its stream record and one outbox row per peer before the caller hears o
 import asyncio
 import logging
 import re
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -152,7 +153,12 @@ class Gateway:
             self._ledger.close_intents(intents)
             return outcome.answer
         done = wholly_done(call, answer) and not self._sent_again(call)
-        self._commit(targets, intents, after, answered=done)
+        try:
+            self._commit(targets, intents, after, answered=done)
+        except sqlite3.Error as error:
+            log.error("%s cannot keep what was written: %s", self.region, error)  # noqa: TRY400
+            await self._settle_when_back(intents)
+            raise internal_error() from error
         return outcome.answer
 
     def _sent_again(self, call: Call) -> bool:
@@ -261,13 +267,12 @@ class Gateway:
         (intent,) = self._ledger.open_intents(self.region, wanted, delivery.id)
         try:
             await self._store(delivery)
-        except EngineGone:
+            self._commit_delivery(delivery, intent, current)
+        except (EngineGone, sqlite3.Error):
             await self._settle_when_back([intent])
         except EngineRefused:
             self._ledger.close_intents([intent])
             raise
-        else:
-            self._commit_delivery(delivery, intent, current)
 
     def _put_off(self, delivery: Delivery) -> None:
         """A replica that is being created refuses everything until it has its table."""
@@ -396,16 +401,20 @@ class Gateway:
     async def _settle_when_back(self, intents: Sequence[Intent]) -> None:
         """The locks are held: nothing else may write these items before they are settled."""
         for intent in intents:
-            while True:
-                await self.engine.ready()
-                try:
-                    await self._settle_one(intent)
-                except EngineGone:
-                    await asyncio.sleep(PAUSE_SECONDS)
-                    continue
-                except EngineRefused:
-                    self._ledger.close_intents([intent])
-                break
+            while not await self._settled(intent):  # noqa: ASYNC110
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _settled(self, intent: Intent) -> bool:
+        """False if the engine went once more, or the ledger cannot keep anything at the moment."""
+        await self.engine.ready()
+        try:
+            try:
+                await self._settle_one(intent)
+            except EngineRefused:
+                self._ledger.close_intents([intent])
+        except (EngineGone, sqlite3.Error):
+            return False
+        return True
 
     async def _settle_one(self, intent: Intent) -> None:
         if intent.delivery is not None:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import random
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ log = logging.getLogger("sandbox.replication")
 BATCH = 200
 SIDE_BY_SIDE = 8
 RETRY_SECONDS = 0.2
+TROUBLE_SECONDS = 1.0
+"""How long a way rests when the ledger cannot keep anything, as on a full disk."""
 LATENCIES_KEPT = 500
 NEVER = 2**62
 
@@ -84,7 +87,7 @@ class Replication:
     def on_delivery(self, listener: Callable[[Delivery, float], None]) -> None:
         """Call `listener(delivery, milliseconds since its writing)` for each that arrived.
 
-        Images of a back-fill, which have no lag, are left out.
+        Images of a back-fill go by another way.
         """
         self._listeners.append(listener)
 
@@ -168,7 +171,11 @@ class Replication:
         while True:
             pair.wake.clear()
             pair.wakes_at = NEVER
-            pause = await self._deliver_due(pair)
+            try:
+                pause = await self._deliver_due(pair)
+            except sqlite3.Error as error:
+                log.error("Replication %s → %s has to wait: %s", pair.source, pair.target, error)  # noqa: TRY400
+                pause = TROUBLE_SECONDS
             if pause is not None:
                 pair.wakes_at = self._clock.travelled() + round(pause * 1e6)
             try:
@@ -205,8 +212,7 @@ class Replication:
             if not self._faults.reachable(pair.source, pair.target):
                 return False
             applied = await self._strong.deliver(delivery)
-        lagged = delivery.due_at > delivery.written_at or not pair.lag_ms
-        if applied and lagged:
+        if applied:
             latency_ms = (self._clock.travelled() - delivery.written_at) / 1000
             pair.latencies_ms.append(latency_ms)
             for listener in self._listeners:

@@ -203,9 +203,12 @@ class StrongTables:
         return done
 
     async def _ask_nearest(self, region: str, group: Group) -> None:
+        """An error 500 where there is no other region to ask, or none any more on the way back."""
         linked = [each for each in _nearest(region, group) if self._linked(region, each)]
         for other in linked[:1]:
             await self._travel(region, other)
+        if not self._has_quorum(region, group):
+            raise internal_error()
 
     # One writing region per item
 
@@ -227,9 +230,12 @@ class StrongTables:
     # Bringing images where they are wanted; the item's lock is held in all of these
 
     async def _catch_up(self, region: str, places: Iterable[Place]) -> None:
-        """Make the region's items the newest, and certain to stay; an error 500 if it cannot."""
+        """Make the region's items the newest, and certain to stay; an error 500 if it cannot.
+
+        The region may have been cut off since it was asked, while others held the items.
+        """
         for place in places:
-            if not await self._bring(region, place):
+            if not self._has_quorum(region, place.group) or not await self._bring(region, place):
                 raise internal_error()
             await self._secure(region, place)
 

@@ -30,6 +30,7 @@ JITTER = 10
 COUNT = re.compile(r"[0-9]{1,15}")
 SIGNALS = {"kill": signal.SIGKILL, "restart": signal.SIGTERM}
 TROUBLE = {"error_rate", "error_status", "executed_rate", "slow_ms"}
+WAY = {"source", "target"}
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -100,7 +101,7 @@ class Control:
         `error_rate`, `error_status`, `executed_rate` and `slow_ms` can stand beside the fault, or
         without one, and leave each other as they are.
         """
-        body = await _body(request)
+        body = await _body(request, {"region", "fault"} | TROUBLE)
         fault = body.get("fault")
         if fault not in FAULTS and ("fault" in body or not TROUBLE & body.keys()):
             raise Refused(f"fault is {fault!r}: write {', '.join(FAULTS)}.")
@@ -123,20 +124,20 @@ class Control:
 
     async def _lag(self, request: web.Request) -> web.Response:
         """`{"lag_ms": …, "jitter_ms": …, "source": …, "target": …}`; the last three optional."""
-        body = await _body(request)
+        body = await _body(request, {"lag_ms", "jitter_ms"} | WAY)
         lag_ms = _milliseconds(body, "lag_ms", None)
         jitter_ms = _milliseconds(body, "jitter_ms", lag_ms // JITTER)
+        source, target = self._region(body, "source"), self._region(body, "target")
+        if source and source == target:
+            raise Refused(f"No replication goes from {source} to itself.")
         self._sandbox.replication.set_lag(
-            lag_ms=lag_ms,
-            jitter_ms=jitter_ms,
-            source=self._region(body, "source"),
-            target=self._region(body, "target"),
+            lag_ms=lag_ms, jitter_ms=jitter_ms, source=source, target=target
         )
         return self._now()
 
     async def _pause(self, request: web.Request) -> web.Response:
         """`{"region": …}` for its replication in and out, or `{"source": …, "target": …}`."""
-        body = await _body(request)
+        body = await _body(request, {"region"} | WAY)
         region, way = self._region_or_way(body)
         if way:
             self._faults.pause_way(*way)
@@ -148,7 +149,7 @@ class Control:
 
     async def _resume(self, request: web.Request) -> web.Response:
         """As a pause is asked for; with neither, everything goes on."""
-        body = await _body(request)
+        body = await _body(request, {"region"} | WAY)
         region, way = self._region_or_way(body)
         if way:
             self._faults.resume_way(*way)
@@ -159,7 +160,7 @@ class Control:
 
     async def _clock(self, request: web.Request) -> web.Response:
         """`{"ahead_seconds": …}`: that much more than now."""
-        body = await _body(request)
+        body = await _body(request, {"ahead_seconds"})
         seconds = _whole(body, "ahead_seconds", None, 0, MAX_AHEAD_SECONDS, "seconds")
         if self._sandbox.clock.ahead + seconds * 1_000_000 > MOST_AHEAD_US:
             raise Refused("The clock would be more than ten years ahead, and it never goes back.")
@@ -168,14 +169,14 @@ class Control:
 
     async def _skew(self, request: web.Request) -> web.Response:
         """`{"region": …, "skew_ms": …}`: how far the region's timestamps are off, 0 for not."""
-        body = await _body(request)
+        body = await _body(request, {"region", "skew_ms"})
         skew_ms = _whole(body, "skew_ms", None, -MAX_SKEW_MS, MAX_SKEW_MS, "milliseconds")
         self._sandbox.clock.skew(self._named(body), skew_ms * 1000)
         return self._now()
 
     async def _engine(self, request: web.Request) -> web.Response:
         """`{"region": …, "action": "kill"|"restart"}`: SIGKILL or SIGTERM; it comes back."""
-        body = await _body(request)
+        body = await _body(request, {"region", "action"})
         number = SIGNALS.get(str(body.get("action")))
         if number is None:
             raise Refused(f"action is {body.get('action')!r}: write {', '.join(SIGNALS)}.")
@@ -184,14 +185,16 @@ class Control:
 
     async def _wan(self, request: web.Request) -> web.Response:
         """`{"on": true}`: whether callers that say where they are pay for the distance."""
-        on = (await _body(request)).get("on")
+        on = (await _body(request, {"on"})).get("on")
         if not isinstance(on, bool):
             raise Refused(f"on is {on!r}: write true or false.")
         self._sandbox.wan = on
         return self._now()
 
-    async def _reset(self, _request: web.Request) -> web.Response:
+    async def _reset(self, request: web.Request) -> web.Response:
         """Everything that was turned is as at the start again. Data and clock stay as they are."""
+        if request.can_read_body:
+            await _body(request, set())
         sandbox = self._sandbox
         for name in sandbox.gateways:
             self._faults.set_trouble(name, NO_TROUBLE)
@@ -231,13 +234,17 @@ class Control:
         return None, (source, target)
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _body(request: web.Request, fields: set[str]) -> dict[str, Any]:
+    """A field that is not known is refused: misspelt, it would turn something else."""
     try:
         body = await request.json()
     except (ValueError, RecursionError) as error:
         raise Refused("The request's body is not JSON.") from error
     if not isinstance(body, dict):
         raise Refused("The request's body is not a JSON object.")
+    if unknown := sorted(body.keys() - fields):
+        known = f"write {', '.join(sorted(fields))}" if fields else "write {}"
+        raise Refused(f"{_short(unknown[0])} means nothing here: {known}.")
     return body
 
 

@@ -188,9 +188,15 @@ class Listener:
         return refusal(_outage_error(trouble))
 
     async def _call(self, call: Call) -> Answer:
-        """Answer a DynamoDB call; what nobody foresaw is DynamoDB's own 500, and is logged."""
+        """Answer a DynamoDB call; what nobody foresaw is DynamoDB's own 500, and is logged.
+
+        A ledger that cannot keep anything, as on a full disk, is no fault of this program.
+        """
         try:
             return await self._sandbox.handle(call)
+        except sqlite3.OperationalError as error:
+            log.error("%s in %s failed: %s", call.operation, call.region, error)  # noqa: TRY400
+            return refusal(internal_error())
         except (LookupError, ValueError, TypeError, RecursionError, sqlite3.Error):
             log.exception("%s in %s failed", call.operation, call.region)
             return refusal(internal_error())

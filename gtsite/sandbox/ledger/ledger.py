@@ -101,9 +101,7 @@ class Ledger:
         self._db.executescript(SCHEMA)
         self.streams = StreamLog(self._db)
         self.deadlines = Deadlines(self._db)
-        self._replicas = {
-            (replica.region, replica.table): replica for replica in self._stored_replicas()
-        }
+        self._replicas = self._stored_replicas()
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -136,7 +134,8 @@ class Ledger:
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-                self.streams.reload()
+            self.streams.reload()
+            self._replicas = self._stored_replicas()
             raise
 
     # The clock
@@ -230,10 +229,10 @@ class Ledger:
             self._db.execute("DELETE FROM outbox WHERE target = ? AND table_name = ?", own)
         self._replicas.pop((region, table), None)
 
-    def _stored_replicas(self) -> Iterator[Replica]:
-        for row in self._db.execute("SELECT body FROM replicas"):
-            body = json.loads(row["body"])
-            yield Replica(**{**body, "key_names": tuple(body["key_names"])})
+    def _stored_replicas(self) -> dict[tuple[str, str], Replica]:
+        bodies = [json.loads(row["body"]) for row in self._db.execute("SELECT body FROM replicas")]
+        found = (Replica(**{**body, "key_names": tuple(body["key_names"])}) for body in bodies)
+        return {(each.region, each.table): each for each in found}
 
     # Versions and intents
 

@@ -20,6 +20,10 @@ class LinkBroken(Exception):
     """No answer, or half of one, or what is no HTTP: the request may have been done or not."""
 
 
+class LinkSilent(LinkBroken):
+    """Nothing came in time: the request may even be done later, when nobody expects it."""
+
+
 class Links:
     """Connections to one port of 127.0.0.1; `headers` are sent with every request."""
 
@@ -40,7 +44,9 @@ class Links:
             async with asyncio.timeout(ANSWER_SECONDS):
                 link = self._take() or await self._connect()
                 return await self._ask(link, head.encode(errors="surrogateescape") + body)
-        except (OSError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise LinkSilent(f"port {self._port} does not answer") from error
+        except OSError as error:
             raise LinkBroken(f"port {self._port}: {error}") from error
 
     def close(self) -> None:

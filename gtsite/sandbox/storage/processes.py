@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gtsite.sandbox.storage.engines import Engine
-from gtsite.sandbox.storage.links import LinkBroken, Links
+from gtsite.sandbox.storage.links import LinkBroken, Links, LinkSilent
 from gtsite.sandbox.wire import Answer
 
 log = logging.getLogger("sandbox.engine")
@@ -40,6 +40,33 @@ class EngineFailed(Exception):
     """The engine's program does not start."""
 
 
+class Port:
+    """A port of 127.0.0.1 for one engine.
+
+    On Linux it is kept, as long as the engine is wanted, from everybody who takes any free one:
+    whoever answers there is the engine. Engines say, as this does, that they would share it.
+    """
+
+    def __init__(self, holder: socket.socket | None = None) -> None:
+        self.number: int = holder.getsockname()[1] if holder else 0
+        self._holder = holder
+
+    @classmethod
+    def chosen(cls) -> "Port":
+        """One that is free now."""
+        holder = socket.socket()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port = cls(holder)
+        if sys.platform != "linux":
+            port.free()
+        return port
+
+    def free(self) -> None:
+        if self._holder:
+            self._holder.close()
+
+
 class EngineProcess:
     """The engine of one region, reached at a private port of its own on 127.0.0.1.
 
@@ -58,7 +85,7 @@ class EngineProcess:
         self._forgotten = forgotten
         self._file = folder / f"{region}.db" if folder else None
         self._pid_file = folder / f"{region}.pid" if folder else None
-        self._port = 0
+        self._port = Port()
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._links: Links | None = None
@@ -78,7 +105,7 @@ class EngineProcess:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/"
+        return f"http://127.0.0.1:{self._port.number}/"
 
     async def start(self) -> None:
         """Start, and keep alive until `stop`; an orphan of a killed sandbox is ended first."""
@@ -95,6 +122,7 @@ class EngineProcess:
         await self._end()
         if self._links:
             self._links.close()
+        self._port.free()
         if self._pid_file:
             self._pid_file.unlink(missing_ok=True)
 
@@ -123,32 +151,49 @@ class EngineProcess:
             raise EngineGone(self.region)
         try:
             status, body = await self._links.post(target, raw)
+        except LinkSilent as error:
+            self._end_silent()
+            raise EngineGone(self.region) from error
         except LinkBroken as error:
             raise EngineGone(self.region) from error
         return Answer(status=status, raw=body)
 
+    def _end_silent(self) -> None:
+        """Nothing that a hanging engine was asked may be done after others were asked of it."""
+        if self.running and self._process:
+            self._ready.clear()
+            _kill(self._process)
+
     async def _spawn(self) -> None:
         """Start the program on a free port, and on another one if somebody was quicker there."""
+        why = ""
         for _ in range(STARTS):
-            self._port = _free_port()
-            if self._links:
-                self._links.close()
-            self._links = Links(self._port, self._headers)
-            self._process = await asyncio.create_subprocess_exec(
-                *self._engine.command(port=self._port, file=self._file),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=_die_with_parent if LIBC else None,
-            )
-            if self._pid_file:
-                self._pid_file.write_text(str(self._process.pid))
-            if await self._answers(self._process):
-                self._ready.set()
-                return
+            try:
+                if await self._answers(await self._launch()):
+                    self._ready.set()
+                    return
+            except OSError as error:
+                why = f" {error}"
             await self._end()
-        raise EngineFailed(f"{self._engine.name} does not start for {self.region}.")
+        raise EngineFailed(f"{self._engine.name} does not start for {self.region}.{why}")
+
+    async def _launch(self) -> asyncio.subprocess.Process:
+        self._port.free()
+        self._port = Port.chosen()
+        if self._links:
+            self._links.close()
+        self._links = Links(self._port.number, self._headers)
+        self._process = await asyncio.create_subprocess_exec(
+            *self._engine.command(port=self._port.number, file=self._file),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if LIBC else None,
+        )
+        if self._pid_file:
+            self._pid_file.write_text(str(self._process.pid))
+        return self._process
 
     async def _answers(self, process: asyncio.subprocess.Process) -> bool:
         """Wait for a first answer; False if the program ended, or was silent for too long."""
@@ -204,13 +249,6 @@ class EngineProcess:
 def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _die_with_parent() -> None:
