@@ -539,7 +539,7 @@ MALFORMED = [
     (
         "CreateTable",
         {"TableName": "new", "StreamSpecification": {"StreamEnabled": 1}},
-        "Validation",
+        "SerializationException",
     ),
     ("CreateTable", {}, "ValidationException"),
     ("Nonsense", {}, "UnknownOperationException"),

@@ -255,7 +255,7 @@ def test_a_replica_whose_source_forgot_everything_goes_as_well(start: Start) -> 
     own.client(HOME).put_item(TableName="lost", Item={"PK": text("a")})
     own.control.pause(HOME)
     own.add_replica("lost", HOME, AWAY)
-    wait_until(lambda: "lost" in own.client(AWAY).list_tables()["TableNames"])
+    wait_until(lambda: "lost" in own.tables(AWAY))
     own.kill_engine(HOME)
     own.wait_gone("lost", AWAY)
     own.create_table("lost", AWAY)

@@ -153,17 +153,9 @@ def test_streams_are_listed_by_region_and_table_and_by_the_page(
         f"arn:aws:dynamodb:{AWAY}:123456789012:table/{global_table}/stream/{only['StreamLabel']}"
     )
     assert arn != arn_of(sandbox, global_table, HOME)
-    everyone = [each["StreamArn"] for each in streams.list_streams()["Streams"]]
+    everyone = _all_arns(streams)
     assert arn in everyone
-    paged: list[str] = []
-    start: dict[str, str] = {}
-    while True:
-        page = streams.list_streams(Limit=1, **start)
-        paged += [each["StreamArn"] for each in page["Streams"]]
-        if "LastEvaluatedStreamArn" not in page:
-            break
-        start = {"ExclusiveStartStreamArn": page["LastEvaluatedStreamArn"]}
-    assert paged == everyone
+    assert _all_arns(streams, Limit=1) == everyone
 
 
 def test_a_stream_is_described_with_one_open_shard(
@@ -400,6 +392,18 @@ def read_all(sandbox: RunningSandbox, arn: str, region: str = HOME) -> list[int]
         closed = "EndingSequenceNumber" in shard["SequenceNumberRange"]
         assert ("NextShardIterator" in page) is not closed
     return found
+
+
+def _all_arns(streams: Any, **limit: int) -> list[str]:
+    """The ARNs of a region's streams, over all pages."""
+    arns: list[str] = []
+    start: dict[str, str] = {}
+    while True:
+        page = streams.list_streams(**limit, **start)
+        arns += [each["StreamArn"] for each in page["Streams"]]
+        if "LastEvaluatedStreamArn" not in page:
+            return arns
+        start = {"ExclusiveStartStreamArn": page["LastEvaluatedStreamArn"]}
 
 
 def _value(record: dict[str, Any]) -> int:

@@ -66,7 +66,7 @@ def test_two_replicas_and_a_witness_are_made_in_one_call(
         found = describe(sandbox, table, region)
         assert replicas(found) == {peer: "ACTIVE"}
         assert found["GlobalTableWitnesses"] == [{"RegionName": THIRD, "WitnessStatus": "ACTIVE"}]
-    assert table not in sandbox.client(THIRD).list_tables()["TableNames"]
+    assert table not in sandbox.tables(THIRD)
     sandbox.create_table(table, THIRD)
     sandbox.client(THIRD).put_item(TableName=table, Item={"PK": text("mine")})
     assert sandbox.scan(table, HOME) == {}

@@ -55,7 +55,7 @@ def creating(sandbox: RunningSandbox, table: str) -> Iterator[str]:
     sandbox.client(HOME).put_item(TableName=table, Item={"PK": text("early")})
     sandbox.control.outage(THIRD)
     sandbox.add_replica(table, HOME, AWAY)
-    wait_until(lambda: table in sandbox.client(AWAY).list_tables()["TableNames"])
+    wait_until(lambda: table in sandbox.tables(AWAY))
     yield table
     sandbox.control.heal()
     sandbox.wait_active(table, *REGIONS)
@@ -74,7 +74,7 @@ def test_a_regional_table_is_the_engines_with_the_regions_own_arn(
     assert found["TableStatus"] == "ACTIVE"
     assert found["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert set(found) & (GLOBAL_KEYS | NEVER_FOR_EVENTUAL) == set()
-    assert table not in sandbox.client(HOME).list_tables()["TableNames"]
+    assert table not in sandbox.tables(HOME)
     assert error_of(lambda: describe(sandbox, table, HOME))[0] == NOT_FOUND
 
 
@@ -424,7 +424,7 @@ def test_a_replica_is_deleted_with_its_data_and_the_rest_becomes_regional(
     sandbox.client(AWAY).put_item(TableName=table, Item={"PK": text("a")})
     answered = update(sandbox, table, ReplicaUpdates=[delete(AWAY)])
     assert answered["TableStatus"] == "UPDATING"
-    wait_until(lambda: table not in sandbox.client(AWAY).list_tables()["TableNames"])
+    wait_until(lambda: table not in sandbox.tables(AWAY))
     sandbox.wait_active(table, HOME)
     sandbox.drain()
     found = describe(sandbox, table)
@@ -664,6 +664,24 @@ def test_a_table_that_the_engine_dropped_before_a_crash_is_forgotten(start: Star
     own.restart()
     tables = {(each["table"], each["region"]) for each in own.control.status().raw["tables"]}
     assert tables == {("going", HOME), ("going", AWAY)}
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_a_table_whose_deletion_a_crash_cut_short_goes_unless_it_is_protected(
+    start: Start, protected: bool
+) -> None:
+    own = start(regions=("us-west-2",))
+    own.create_table("going", HOME, DeletionProtectionEnabled=protected)
+    own.client(HOME).put_item(TableName="going", Item={"PK": text("a")})
+    own.kill()
+    own.ledger("UPDATE replicas SET body = json_set(body, '$.status', 'DELETING') RETURNING 1")
+    own.restart()
+    assert own.tables(HOME) == (["going"] if protected else [])
+    if protected:
+        assert (
+            own.client(HOME).describe_table(TableName="going")["Table"]["TableStatus"] == "ACTIVE"
+        )
+        assert set(own.scan("going", HOME)) == {"a"}
 
 
 def _replicas(description: dict[str, Any]) -> dict[str, str]:

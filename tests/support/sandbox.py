@@ -287,6 +287,11 @@ class RunningSandbox:
                 f"{table} in {region}",
             )
 
+    def tables(self, region: str) -> list[str]:
+        """The names of all of a region's tables, over all pages."""
+        pages = self.client(region).get_paginator("list_tables").paginate()
+        return [name for page in pages for name in page["TableNames"]]
+
     def scan(self, table: str, region: str) -> dict[str, Item]:
         """Every item of one region by its key as text."""
         pages = self.client(region).get_paginator("scan").paginate(TableName=table)

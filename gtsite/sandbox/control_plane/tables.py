@@ -161,7 +161,7 @@ class Tables:
             raise one_strong_replica()
         if replica.status != "ACTIVE" or self._plane.is_busy(replica):
             raise in_use(f"Attempt to change a resource which is still in use: Table: {call.table}")
-        if replica.is_global and replica.version == "2019.11.21":
+        if _is_member(replica):
             return await self._delete_member(replica)
         return await self._delete_table(replica)
 
@@ -179,17 +179,20 @@ class Tables:
         return answer({"TableDescription": self._described(leaving, description)})
 
     async def _delete_table(self, replica: Replica) -> Answer:
+        """The ledger knows that it goes before the engine: killed amid it, one keeps a half."""
+        leaving = replace(replica, status="DELETING")
+        self._ledger.save_replica(leaving)
         body = {"TableName": replica.table}
         try:
             gone = await self._plane.ask(replica.region, "DeleteTable", body)
         except EngineGone as error:
-            await self._settle_death(replica)
+            await self._settle_death(leaving)
             raise internal_error() from error
         if not gone.ok:
+            self._ledger.save_replica(replica)
             return gone
-        leaving = replace(replica, status="DELETING")
         description = self._described(leaving, gone.json()["TableDescription"])
-        self._replicas.forget(replica)
+        self._replicas.forget(leaving)
         return answer({"TableDescription": description})
 
     # After a crash between an engine's step and the ledger's: the engine is right
@@ -201,6 +204,8 @@ class Tables:
                 continue
             if replica.status == "CREATING" and not replica.source:
                 await self._unmake(replica)
+            elif replica.status == "DELETING" and not _is_member(replica):
+                await self._settle_death(replica)
             elif replica.status != "CREATING" and replica.table not in names:
                 self._replicas.forget(replica)
         for name in names:
@@ -215,11 +220,16 @@ class Tables:
         self._ledger.remove_replica(replica.region, replica.table)
 
     async def _settle_death(self, replica: Replica) -> None:
-        """Asked once more, as an engine that is killed may have done it by half."""
+        """Asked once more, as an engine that is killed may have done it by half.
+
+        One that is there all the same is protected, and stays.
+        """
         await self._plane.drop_table(replica.region, replica.table)
         body = {"TableName": replica.table}
         found = await self._plane.ask_until_answered(replica.region, "DescribeTable", body)
-        if not found.ok:
+        if found.ok:
+            self._ledger.save_replica(replace(replica, status="ACTIVE"))
+        else:
             self._replicas.forget(replica)
 
     async def _adopt(self, replica: Replica) -> None:
@@ -274,6 +284,11 @@ class Tables:
     def _described(self, replica: Replica, description: Mapping[str, Any]) -> dict[str, Any]:
         group = self._ledger.group(replica.region, replica.table)
         return described(replica, group, description)
+
+
+def _is_member(replica: Replica) -> bool:
+    """Whether the table belongs to a global table that deletes its members step by step."""
+    return replica.is_global and replica.version == "2019.11.21"
 
 
 def _named(call: Call) -> dict[str, Any]:
