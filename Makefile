@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run sandbox test check format bench clean engine browser
+.PHONY: run sandbox test check format bench clean engine browser axe
 
 run: .venv/for-run engine
 	@exec $(BIN)/python manage.py demo
@@ -13,7 +13,7 @@ run: .venv/for-run engine
 sandbox: .venv/for-sandbox engine
 	@exec $(BIN)/python -m gtsite.sandbox --dir .sandbox $(ARGS)
 
-test: .venv/for-tests engine browser
+test: .venv/for-tests engine browser axe
 	@$(BIN)/python -m pytest
 
 check: .venv/for-tests
@@ -61,3 +61,6 @@ engine: | .venv/bin/python
 
 browser: | .venv/for-tests
 	@bin/get-browser
+
+axe:
+	@bin/get-axe

@@ -1,4 +1,4 @@
-"""`make bench`: what the sandbox and resilience cost, beside what they may cost.
+"""`make bench`: what the sandbox, resilience and many titles cost, beside what they may cost.
 
 `python -m benchmarks NAME…` runs some of them. Both sides of a ratio are measured in one run, by
 turns, so that a noisy machine disturbs them alike; a figure that misses its target says so.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from benchmarks.calls import Report
+from benchmarks.catalogue import catalogue
 from benchmarks.gateway import cost, throughput
 from benchmarks.growth import backfill, decay
 from benchmarks.idle_and_lag import idle, lag
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "idle": idle,
     "lag": lag,
     "pages": pages,
+    "catalogue": catalogue,
 }
 
 

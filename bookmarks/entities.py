@@ -1,6 +1,8 @@
-"""Where a viewer is in what they watch."""
+"""Where a viewer is in what they watch, and what they mean to watch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.entities import Episode, Programme, Title
 
@@ -17,7 +19,8 @@ class Bookmark:
 
     `updated_at_ms` is the moment the position was true, by the viewer's clock, never later than
     the server's; 0 for items written without one. `region` is the region of the site the position
-    was sent to, which is the replica that took it unless that region was away.
+    was sent to, which is the replica that took it unless that region was away. `hidden_at_ms` is
+    when the viewer took it off Continue watching, 0 for never: it comes back with a newer position.
     """
 
     viewer_id: str
@@ -27,14 +30,65 @@ class Bookmark:
     updated_at_ms: int = 0
     region: str = ""
     finished: bool = False
+    hidden_at_ms: int = 0
+
+    @property
+    def hidden(self) -> bool:
+        return 0 < self.hidden_at_ms >= self.updated_at_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """A title on one viewer's list: a movie, or a show as a whole."""
+
+    viewer_id: str
+    title_id: str
+    added_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Positions:
+    """Every position of one viewer, the newest first.
+
+    `marker` is the stored item that ends sessions, as `gtsite.viewers.sessions` reads it.
+    """
+
+    bookmarks: tuple[Bookmark, ...] = ()
+    marker: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """One viewer's list, the newest entry first; `cut` says that it is longer than is shown."""
+
+    entries: tuple[ListEntry, ...] = ()
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What is stored of one viewer about one title; `marker` as in `Positions`."""
+
+    bookmarks: tuple[Bookmark, ...] = ()
+    listed: bool = False
+    marker: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """A programme and how far the viewer is in it."""
+    """A programme and how far the viewer is in it.
+
+    `after` is the finished position this programme comes next to, when that is why it is shown.
+    """
 
     programme: Programme
     bookmark: Bookmark | None = None
+    after: Bookmark | None = None
+
+    @property
+    def newest(self) -> Bookmark | None:
+        """The position that stands for the title: what is hidden when the title is."""
+        return self.bookmark or self.after
 
     @property
     def position_seconds(self) -> int:
@@ -76,6 +130,11 @@ class Season:
     number: int
     episodes: tuple[Watching, ...]
 
+    @property
+    def watched(self) -> int:
+        """How many of the episodes were watched to their end."""
+        return sum(each.finished for each in self.episodes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
@@ -84,6 +143,26 @@ class Shown:
     title: Title
     play: Watching | None
     seasons: tuple[Season, ...] = ()
+
+    @property
+    def episode_count(self) -> int:
+        return sum(len(season.episodes) for season in self.seasons)
+
+    def season(self, asked: str) -> Season | None:
+        """The season of that number; else the one that is played next, else the first."""
+        by_number = {str(season.number): season for season in self.seasons}
+        episode = self.play.programme.episode if self.play else None
+        following = str(episode.season) if episode else ""
+        first = self.seasons[0] if self.seasons else None
+        return by_number.get(asked) or by_number.get(following) or first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggested:
+    """Titles like the one watched last."""
+
+    because: Title
+    titles: tuple[Title, ...]
 
 
 def is_finished(position_seconds: int, duration_seconds: int) -> bool:

@@ -1,4 +1,4 @@
-"""What can be wrong with a bookmark."""
+"""What can be wrong with a bookmark, or with an entry of a list."""
 
 
 class BookmarkError(Exception):
@@ -7,3 +7,7 @@ class BookmarkError(Exception):
 
 class MalformedBookmark(BookmarkError):
     """A stored item cannot be read as a position."""
+
+
+class MalformedEntry(BookmarkError):
+    """A stored item cannot be read as an entry of a list."""

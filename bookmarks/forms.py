@@ -1,4 +1,4 @@
-"""What a player may say about where it is."""
+"""What a player may say about where it is, and what viewers may choose."""
 
 from typing import Any
 
@@ -66,3 +66,40 @@ class PositionForm(forms.Form):
         duration = self.cleaned_data.get("duration")
         if position is not None and duration is not None and position > duration:
             self.add_error("position", "The position is beyond the duration.")
+
+
+class SwitchField(forms.TypedChoiceField):
+    """`1` or `0`, always said in so many words: a form sent twice then does the same twice."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            choices=[("1", "yes"), ("0", "no")],
+            coerce=lambda value: value == "1",
+            error_messages={
+                "required": "Say 1 or 0.",
+                "invalid_choice": "Only 1 and 0 are understood.",
+            },
+        )
+
+
+class ListForm(forms.Form):
+    """Whether a title is to be on My List; `place` is where the viewer says so."""
+
+    listed = SwitchField()
+    place = forms.ChoiceField(
+        required=False,
+        choices=[("title", "title"), ("list", "list")],
+        error_messages={"invalid_choice": "There is no such place."},
+    )
+
+
+class ContinueForm(forms.Form):
+    """Whether a title is to be shown under Continue watching."""
+
+    shown = SwitchField()
+
+
+class WatchedForm(forms.Form):
+    """Whether a programme is to count as watched."""
+
+    watched = SwitchField()

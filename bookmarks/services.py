@@ -1,20 +1,22 @@
-"""Going on where one left off."""
+"""Going on where one left off, and keeping a list of what to watch."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Generic, TypeVar
 
 from bookmarks.entities import (
     Bookmark,
+    ListEntry,
     Season,
     Shown,
+    Suggested,
     Watching,
     is_finished,
     next_episode,
 )
-from bookmarks.repository import Bookmarks
+from bookmarks.repository import Bookmarks, MyList
 from catalog.entities import Episode, Programme, Title, split_content_id
 from catalog.index import Index
 from gtsite.dynamodb.errors import NoRegionAvailable, RegionUnavailable, Throttled
@@ -22,6 +24,11 @@ from gtsite.dynamodb.errors import NoRegionAvailable, RegionUnavailable, Throttl
 logger = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
+
+CONTINUED = 24
+SUGGESTED = 12
+LOOKED_THROUGH = 100
+"""Titles begun already that may stand before one that is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,7 @@ class Reading(Generic[Found]):
 
 
 def unless_away(read: Callable[[], Found], *, otherwise: Found) -> Reading[Found]:
-    """Reads positions for a page that is of use without them.
+    """Reads what is a viewer's own for a page that is of use without it.
 
     When no region answers, or none has capacity, the page goes on with `otherwise` and says so.
     Everything else passes up.
@@ -46,38 +53,63 @@ def unless_away(read: Callable[[], Found], *, otherwise: Found) -> Reading[Found
 
 
 def continue_watching(*, bookmarks: Iterable[Bookmark], index: Index) -> tuple[Watching, ...]:
-    """What to go on with, the latest first; each title once.
+    """What to go on with, in the order of the bookmarks, the latest first; each title once.
 
     Of a show, the episode watched last; the one after it when that was watched to its end.
-    Positions in titles the catalogue does not have are passed over.
+    Positions in titles the catalogue does not have are passed over, and so is a title whose newest
+    position was taken off. At most `CONTINUED` are shown: nobody goes on with more.
     """
     seen: set[str] = set()
     found: list[Watching] = []
     for bookmark in bookmarks:
+        if len(found) == CONTINUED:
+            break
         title_id, _ = split_content_id(bookmark.content_id)
-        programme = index.programme(bookmark.content_id)
-        if title_id in seen or programme is None:
+        if title_id in seen or index.programme(bookmark.content_id) is None:
             continue
-        watching = _go_on(programme, bookmark, index.episodes(title_id))
+        watching = None if bookmark.hidden else going_on(bookmark, index)
         if watching is not None:
             found.append(watching)
-            seen.add(title_id)
-        elif bookmark.finished:
+        if watching is not None or bookmark.finished or bookmark.hidden:
             seen.add(title_id)
     return tuple(found)
 
 
-def _go_on(
-    programme: Programme, bookmark: Bookmark, episodes: tuple[Episode, ...]
-) -> Watching | None:
+def going_on(bookmark: Bookmark, index: Index) -> Watching | None:
+    """What a position leads to: the rest of the programme, or the episode after its end."""
+    programme = index.programme(bookmark.content_id)
+    if programme is None:
+        return None
     if bookmark.finished:
-        following = next_episode(programme, episodes)
-        return None if following is None else Watching(programme=following)
+        following = next_episode(programme, index.episodes(programme.title.id))
+        return None if following is None else Watching(programme=following, after=bookmark)
     watching = Watching(programme=programme, bookmark=bookmark)
     return watching if watching.started else None
 
 
-def show_movie(title: Title, bookmark: Bookmark | None) -> Shown:
+def listed_titles(*, entries: Iterable[ListEntry], index: Index) -> Iterator[Title]:
+    """The titles of a list, in its order; those the catalogue no longer has are passed over."""
+    found = (index.find(entry.title_id) for entry in entries)
+    return (title for title in found if title is not None)
+
+
+def because_you_watched(*, bookmarks: Sequence[Bookmark], index: Index) -> Suggested | None:
+    """Titles like the one watched last, without those begun already; None if there are none.
+
+    What was taken off Continue watching is no reason to suggest more of it.
+    """
+    watched = (index.programme(each.content_id) for each in bookmarks if not each.hidden)
+    last = next((programme for programme in watched if programme is not None), None)
+    if last is None:
+        return None
+    begun = {split_content_id(bookmark.content_id)[0] for bookmark in bookmarks}
+    alike = index.like(last.title, limit=SUGGESTED + min(len(begun), LOOKED_THROUGH))
+    titles = tuple(title for title in alike if title.id not in begun)[:SUGGESTED]
+    return Suggested(because=last.title, titles=titles) if titles else None
+
+
+def show_movie(title: Title, bookmarks: Iterable[Bookmark]) -> Shown:
+    bookmark = next((each for each in bookmarks if each.content_id == title.id), None)
     return Shown(title=title, play=Watching(programme=Programme(title=title), bookmark=bookmark))
 
 
@@ -147,3 +179,37 @@ def save_position(
             finished=is_finished(position, duration),
         )
     )
+
+
+def mark_watched(
+    *,
+    bookmarks: Bookmarks,
+    viewer_id: str,
+    programme: Programme,
+    watched: bool,
+    now_ms: int,
+    region: str,
+) -> None:
+    """Puts the position at the end, or back to the beginning, as if it had been watched so."""
+    runtime = programme.runtime_seconds
+    bookmarks.save(
+        Bookmark(
+            viewer_id=viewer_id,
+            content_id=programme.content_id,
+            position_seconds=(runtime or 0) if watched else 0,
+            duration_seconds=runtime,
+            updated_at_ms=now_ms,
+            region=region,
+            finished=watched,
+        )
+    )
+
+
+def keep_listed(
+    *, my_list: MyList, viewer_id: str, title_id: str, listed: bool, now_ms: int
+) -> None:
+    """Puts a title on the list or takes it off: what is wanted is said, so twice does no harm."""
+    if listed:
+        my_list.add(ListEntry(viewer_id=viewer_id, title_id=title_id, added_at_ms=now_ms))
+    else:
+        my_list.remove(viewer_id, title_id)

@@ -1,6 +1,7 @@
 """Titles and episodes: what there is to watch."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,11 +11,24 @@ EPISODE_KEY = re.compile(r"S(?P<season>[0-9]{2})E(?P<number>[0-9]{2,3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Captions:
+    """What is said, in one language, to be read: a WebVTT file.
+
+    `language` is a tag such as `en` or `pt-BR`; `label` is its name for people.
+    """
+
+    language: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Title:
     """A movie or a show. Only `id` and `title` are sure to be there: the rest may be unknown.
 
-    `licence_url` and `source_url` are pages about the licence and the film; `video` is the file
-    itself, empty when the title has none of its own.
+    `cast` are the leading people, the first of them first. `licence_url` and `source_url` are
+    pages about the licence and the film; `video` is the file itself, empty when the title has none
+    of its own.
     """
 
     id: str
@@ -23,6 +37,7 @@ class Title:
     year: int | None = None
     runtime_seconds: int | None = None
     director: str = ""
+    cast: tuple[str, ...] = ()
     genres: tuple[str, ...] = ()
     synopsis: str = ""
     licence: str = ""
@@ -33,6 +48,7 @@ class Title:
     added_at_ms: int | None = None
     thumb: str = ""
     video: str = ""
+    captions: tuple[Captions, ...] = ()
 
     @property
     def decade(self) -> int | None:
@@ -51,6 +67,7 @@ class Episode:
     runtime_seconds: int | None = None
     synopsis: str = ""
     video: str = ""
+    captions: tuple[Captions, ...] = ()
 
     @property
     def content_id(self) -> str:
@@ -93,18 +110,35 @@ class Programme:
     def synopsis(self) -> str:
         return self.title.synopsis if self.episode is None else self.episode.synopsis
 
+    @property
+    def captions(self) -> tuple[Captions, ...]:
+        return self.title.captions if self.episode is None else self.episode.captions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A stored item that is neither a title nor an episode; one sentence says why."""
+
+    sentence: str
+
+
+Entry = Title | Episode | Unreadable
+"""What a reading of the table comes upon, one after the other."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """Everything there is to watch, as one reading of the table found it.
-
-    Episodes are in the order of their keys; `skipped` has a sentence for each item that could not
-    be read.
-    """
+    """A reading small enough to be held whole; `skipped` has a sentence for each bad item."""
 
     titles: tuple[Title, ...]
     episodes: dict[str, tuple[Episode, ...]] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.titles
+        for episodes in self.episodes.values():
+            yield from episodes
+        yield from (Unreadable(sentence=sentence) for sentence in self.skipped)
 
 
 def split_content_id(content_id: str) -> tuple[str, str | None]:

@@ -1,17 +1,34 @@
 """Titles and episodes in DynamoDB: partition `library`, and `show#<id>` for episodes."""
 
+import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import asdict
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-from catalog.entities import EPISODE_KEY, TITLE_ID, Episode, Kind, Library, Title
+from catalog.entities import (
+    EPISODE_KEY,
+    TITLE_ID,
+    Captions,
+    Entry,
+    Episode,
+    Kind,
+    Title,
+    Unreadable,
+)
 from catalog.errors import MalformedItem
 from gtsite.dynamodb.repository import Table
 
 LIBRARY = "library"
 SHOW_PREFIX = "show#"
+TITLES_A_PAGE = 400
+"""A page that arrives well within the time one request may take, even from a slow region."""
+SHOWS_AT_ONCE = 8
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
-Entity = TypeVar("Entity", Title, Episode)
 Item = Mapping[str, Any]
 
 
@@ -28,38 +45,39 @@ class Titles:
 
     def list_episodes(self, show_id: str) -> tuple[Episode, ...]:
         """Every episode of one show that can be read, in the order of seasons and numbers."""
-        return tuple(_readable(self._table.iter_query(_show(show_id)), episode_from_item, []))
+        found = self._episodes(show_id)
+        return tuple(each for each in found if isinstance(each, Episode))
 
-    def read_library(self) -> Library:
-        """Everything: the `library` partition, then one partition for each show.
+    def iter_library(self) -> Iterator[Entry]:
+        """Everything, never more than a few pages of it at a time.
 
-        An item that cannot be read is left out, and named in `skipped`.
+        The `library` partition, a few hundred titles to a request, and one request for each show's
+        episodes, `SHOWS_AT_ONCE` side by side with it: five thousand shows cost as many requests.
         """
-        skipped: list[str] = []
-        items = self._table.iter_query(LIBRARY)
-        titles = tuple(_readable(items, title_from_item, skipped))
-        episodes = {
-            title.id: tuple(
-                _readable(self._table.iter_query(_show(title.id)), episode_from_item, skipped)
-            )
-            for title in titles
-            if title.kind == "show"
-        }
-        return Library(titles=titles, episodes=episodes, skipped=tuple(skipped))
+        with ThreadPoolExecutor(SHOWS_AT_ONCE, thread_name_prefix="episodes") as threads:
+            under_way: deque[Any] = deque()
+            titles = self._table.iter_query(LIBRARY, page_size=TITLES_A_PAGE)
+            for entry in _entries(titles, title_from_item):
+                yield entry
+                if isinstance(entry, Title) and entry.kind == "show":
+                    context = copy_context()
+                    under_way.append(threads.submit(context.run, self._episodes, entry.id))
+                if len(under_way) > 2 * SHOWS_AT_ONCE:
+                    yield from under_way.popleft().result()
+            while under_way:
+                yield from under_way.popleft().result()
+
+    def _episodes(self, show_id: str) -> list[Entry]:
+        return list(_entries(self._table.iter_query(_show(show_id)), episode_from_item))
 
 
-def _readable(
-    items: Iterable[Item], read: Callable[[Item], Entity], skipped: list[str]
-) -> Iterator[Entity]:
-    """What can be read of stored items: one bad item must not take the catalogue away.
-
-    Those that cannot are told in `skipped`, one sentence each.
-    """
+def _entries(items: Iterable[Item], read: Callable[[Item], Entry]) -> Iterator[Entry]:
+    """Each item as what it is: one that cannot be read must not take the catalogue away."""
     for item in items:
         try:
             yield read(item)
         except MalformedItem as error:
-            skipped.append(str(error))
+            yield Unreadable(sentence=str(error))
 
 
 def _show(show_id: str) -> str:
@@ -76,6 +94,7 @@ def title_to_item(title: Title) -> dict[str, Any]:
         "year": title.year,
         "runtime": title.runtime_seconds,
         "director": title.director,
+        "cast": list(title.cast),
         "genres": list(title.genres),
         "synopsis": title.synopsis,
         "licence": title.licence,
@@ -86,6 +105,7 @@ def title_to_item(title: Title) -> dict[str, Any]:
         "added_at": title.added_at_ms,
         "thumb": title.thumb,
         "video": title.video,
+        "captions": [asdict(each) for each in title.captions],
     }
     return {name: value for name, value in item.items() if value not in (None, "", [])}
 
@@ -105,6 +125,7 @@ def title_from_item(item: Item) -> Title:
         year=_whole(item, "year"),
         runtime_seconds=_whole(item, "runtime"),
         director=_text(item, "director"),
+        cast=_texts(item, "cast"),
         genres=_texts(item, "genres"),
         synopsis=_text(item, "synopsis"),
         licence=_text(item, "licence"),
@@ -115,6 +136,7 @@ def title_from_item(item: Item) -> Title:
         added_at_ms=_whole(item, "added_at"),
         thumb=_text(item, "thumb"),
         video=_address(item, "video"),
+        captions=_captions(item),
     )
 
 
@@ -128,8 +150,9 @@ def episode_to_item(episode: Episode) -> dict[str, Any]:
         "runtime": episode.runtime_seconds,
         "synopsis": episode.synopsis,
         "video": episode.video,
+        "captions": [asdict(each) for each in episode.captions],
     }
-    return {name: value for name, value in item.items() if value not in (None, "")}
+    return {name: value for name, value in item.items() if value not in (None, "", [])}
 
 
 def episode_from_item(item: Item) -> Episode:
@@ -144,6 +167,7 @@ def episode_from_item(item: Item) -> Episode:
         runtime_seconds=_whole(item, "runtime"),
         synopsis=_text(item, "synopsis"),
         video=_address(item, "video"),
+        captions=_captions(item),
     )
 
 
@@ -173,6 +197,27 @@ def _texts(item: Item, name: str) -> tuple[str, ...]:
     if not isinstance(value, list | set | frozenset) or not all(isinstance(v, str) for v in value):
         raise _malformed(item, name)
     return tuple(value) if isinstance(value, list) else tuple(sorted(value))
+
+
+def _captions(item: Item) -> tuple[Captions, ...]:
+    """A list of maps with `language`, `label` and `url`, all text.
+
+    What has no language tag, or no address that is https or a path on this site, counts as none.
+    """
+    stored = item.get("captions", [])
+    if not isinstance(stored, list) or not all(isinstance(each, Mapping) for each in stored):
+        raise _malformed(item, "captions")
+    rows = [tuple(each.get(name) for name in ("language", "label", "url")) for each in stored]
+    if not all(isinstance(value, str) and value for row in rows for value in row):
+        raise _malformed(item, "captions")
+    found = (Captions(language=tag, label=label, url=url) for tag, label, url in rows)
+    return tuple(each for each in found if _is_usable(each))
+
+
+def _is_usable(captions: Captions) -> bool:
+    url = captions.url
+    local = url.startswith("/") and url[1:2] not in ("/", "\\")
+    return bool(LANGUAGE.fullmatch(captions.language)) and (local or url.startswith("https://"))
 
 
 def _whole(item: Item, name: str) -> int | None:

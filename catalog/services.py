@@ -1,14 +1,16 @@
-"""The catalogue of this process: kept in memory, refreshed behind the readers' backs."""
+"""The catalogue of this process: refreshed behind the readers' backs, kept when regions go."""
 
 import functools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context
 
 from django.conf import settings
 
-from catalog.entities import Episode, Library, Programme, Title, split_content_id
+from catalog.database import staged
+from catalog.entities import Entry, Episode, Programme, Title, split_content_id
 from catalog.errors import MalformedItem, TitleNotFound
 from catalog.index import Index
 from catalog.repository import Titles
@@ -18,6 +20,10 @@ from gtsite.dynamodb.errors import DataError
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+SHARE_OF_TIME = 20
+"""A reading begins no sooner than so many times as long as the last one took."""
+BETWEEN_RESTS = 100
+"""Entries read in the background before others are let in."""
 
 
 class Catalogue:
@@ -25,32 +31,36 @@ class Catalogue:
 
     Only the first index with titles in it is waited for: a table may be filled after the site has
     started. One that is older than `max_age_seconds` is still handed out while one background
-    thread reads the table again; when no region answers, the old one is kept for as long as that
-    lasts. `clock` counts seconds.
+    thread reads the table again, resting as long as it works; when no region answers, the old one
+    is kept for as long as that lasts. A table that takes long to read is read less often, so that
+    reading stays a small share of the time. `clock` counts seconds; `rest` waits for some.
     """
 
     def __init__(
         self,
-        read: Callable[[], Library],
+        read: Callable[[], Iterable[Entry]],
         *,
         max_age_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], None] = time.sleep,
     ) -> None:
         self._read = read
         self._max_age_seconds = max_age_seconds
         self._clock = clock
+        self._rest = rest
         self._building = threading.Lock()
         self._index: Index | None = None
         self._read_at = 0.0
+        self._took_seconds = 0.0
         self._failure: DataError | None = None
         self._failed_at = 0.0
 
     def index(self) -> Index:
         """Raises what the router raises when there is no index yet and no region answers."""
         index = self._index
-        if index is None or not index.titles:
+        if index is None or not index.count:
             return self._first()
-        if self.age_seconds >= self._max_age_seconds:
+        if self.age_seconds >= max(self._max_age_seconds, SHARE_OF_TIME * self._took_seconds):
             self.refresh_soon()
         return index
 
@@ -75,26 +85,34 @@ class Catalogue:
         self.refresh_soon()
 
     def _first(self) -> Index:
-        """One thread builds; those that wait share its index, or its failure."""
+        """One thread builds; those that wait share its index, or its failure.
+
+        Reading everything is no part of the request that happens to wait for it, so its meter
+        does not count the calls.
+        """
         with self._building:
-            if self._index is not None and self._index.titles:
+            if self._index is not None and self._index.count:
                 return self._index
             if self._failure is not None and self._just_failed():
                 raise self._failure.with_traceback(None)
-            return self._build()
+            return Context().run(self._build)
 
-    def _build(self) -> Index:
+    def _build(self, *, resting: bool = False) -> Index:
+        began = self._clock()
         try:
-            library = self._read()
+            entries = self._read()
+            database = staged(_with_rests(entries, self._rest) if resting else entries)
         except DataError as error:
             self._failure, self._failed_at = error, self._clock()
             raise
         index = self._index
-        fresh = Index(library)
-        if index is None or index.version != fresh.version:
-            _tell(fresh)
-            self._index = index = fresh
+        if index is not None and index.version == database.version:
+            database.close()
+        else:
+            index = self._index = Index(database)
+            _tell(index)
         self._read_at, self._failure = self._clock(), None
+        self._took_seconds = self._read_at - began
         return index
 
     def _just_failed(self) -> bool:
@@ -105,26 +123,36 @@ class Catalogue:
         if not self._building.acquire(blocking=False):
             return
         try:
-            self._build()
+            self._build(resting=self._index is not None)
         except DataError as error:
             logger.warning("catalogue not refreshed, the old one stays: %s", error)
         finally:
             self._building.release()
 
 
+def _with_rests(entries: Iterable[Entry], rest: Callable[[float], None]) -> Iterator[Entry]:
+    """The same entries; now and then it rests for as long as it has worked, so others get on."""
+    began = time.monotonic()
+    for count, entry in enumerate(entries, 1):
+        yield entry
+        if count % BETWEEN_RESTS == 0:
+            rest(time.monotonic() - began)
+            began = time.monotonic()
+
+
 def _tell(index: Index) -> None:
     """Once for each new index, not at every reading that finds the same."""
     for sentence in index.skipped:
         logger.warning("left out of the catalogue: %s", sentence)
-    count = len(index.titles)
-    logger.info("catalogue %s: %d titles, %d left out", index.version, count, len(index.skipped))
+    left_out = len(index.skipped)
+    logger.info("catalogue %s: %d titles, %d left out", index.version, index.count, left_out)
 
 
 @functools.cache
 def catalogue() -> Catalogue:
     """The catalogue of this process, made on first use."""
     return Catalogue(
-        lambda: Titles(site_table()).read_library(),
+        lambda: Titles(site_table()).iter_library(),
         max_age_seconds=settings.CATALOGUE_REFRESH_SECONDS,
     )
 

@@ -12,5 +12,6 @@ GENRES: tuple[str, ...] = (
     "romance",
     "science fiction",
     "thriller",
+    "western",
 )
 """Every genre a title of ours may have, in the order of the alphabet, as it is stored."""

@@ -12,20 +12,32 @@ from django.http import HttpRequest
 from gtsite.dynamodb.connection import router
 from gtsite.dynamodb.regions import Region, region
 from gtsite.dynamodb.router import BreakerState, Call, Meter
+from gtsite.theme import Theme, theme_of
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-SECTIONS = {"bookmarks:home": "home", "catalog:browse": "browse", "status:status": "status"}
+SECTIONS = {
+    "bookmarks:home": "home",
+    "catalog:browse": "browse",
+    "bookmarks:list": "list",
+    "status:status": "status",
+}
+APP_SECTIONS = {"lab": "lab", "viewers": "account"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The site one region runs; `lab` is the lab's address, empty when it is off."""
+    """The site one region runs; `lab` is the lab's address, empty when it is off.
+
+    `here` is the path to come back to after a form that stands on every page.
+    """
 
     region: Region
     regions: tuple[Region, ...]
     sites: tuple["OtherSite", ...]
     section: str
     lab: str
+    theme: Theme
+    here: str
 
     @property
     def places(self) -> str:
@@ -85,6 +97,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
             sites=tuple(_other_sites(request, settings.SITE_URLS.items())),
             section=_section(request),
             lab="/lab/" if settings.LAB_ENABLED else "",
+            theme=theme_of(request),
+            here=_here(request),
         ),
         "served": served(getattr(request, "meter", None), local),
     }
@@ -114,7 +128,13 @@ def _section(request: HttpRequest) -> str:
     match = request.resolver_match
     if match is None:
         return ""
-    return "lab" if "lab" in match.app_names else SECTIONS.get(match.view_name, "")
+    by_app = (section for app, section in APP_SECTIONS.items() if app in match.app_names)
+    return next(by_app, SECTIONS.get(match.view_name, ""))
+
+
+def _here(request: HttpRequest) -> str:
+    """The page this is; home where it cannot simply be asked for again."""
+    return request.get_full_path() if request.method == "GET" else "/"
 
 
 def _other_sites(request: HttpRequest, urls: Iterable[tuple[str, str]]) -> Iterable[OtherSite]:
@@ -123,8 +143,7 @@ def _other_sites(request: HttpRequest, urls: Iterable[tuple[str, str]]) -> Itera
     Cookies do not tell ports apart but do tell `localhost` from `127.0.0.1`: a viewer who came
     by one of them stays there, and stays the same viewer.
     """
-    path = request.get_full_path() if request.method == "GET" else "/"
-    host = _host(request)
+    path, host = _here(request), _host(request)
     for name, url in urls:
         parts = urlsplit(url)
         if host in LOOPBACK and parts.hostname in LOOPBACK:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from gtsite.dynamodb.router import Meter
@@ -40,6 +42,21 @@ class Utf8Request(WSGIRequest):
 def wants_fragment(request: HtmxHttpRequest) -> bool:
     """Whether htmx asks for a part: restoring history needs the whole page."""
     return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def local_path(asked: str, *, default: str = "/") -> str:
+    """`asked` when it is a path on this very site, where it is safe to send a browser."""
+    local = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
+    return asked if local else default
+
+
+def came_from(request: HttpRequest) -> str:
+    """The path of the page a request was sent from; home when nothing says so."""
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
+    return local_path(parts._replace(scheme="", netloc="", fragment="").geturl())
 
 
 def render_page(

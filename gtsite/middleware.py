@@ -46,6 +46,28 @@ def served_region(get_response: Handler) -> Handler:
     return middleware
 
 
+def policies(get_response: Handler) -> Handler:
+    """Adds, to files and pages alike, what the browser may do for this site, and who may embed it.
+
+    Pictures may be shown by others, as a shared link does. All else is for this site alone, except
+    where an answer opens itself to other origins.
+    """
+    permissions = ", ".join(f"{name}={who}" for name, who in settings.PERMISSIONS_POLICY.items())
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        kind = response.headers.get("Content-Type", "")
+        opened = kind.startswith("image/") or "Access-Control-Allow-Origin" in response.headers
+        response.headers["Cross-Origin-Resource-Policy"] = (
+            "cross-origin" if opened else "same-origin"
+        )
+        if kind.startswith("text/html"):
+            response.headers["Permissions-Policy"] = permissions
+        return response
+
+    return middleware
+
+
 def server_timing(calls: Meter) -> str:
     """One entry: milliseconds in DynamoDB over all calls, and each call by region and operation."""
     elapsed = sum(call.elapsed_ms for call in calls.calls)

@@ -3,10 +3,14 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from gtsite import theme
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("bookmarks.urls")),
     path("", include("catalog.urls")),
     path("", include("gtsite.status.urls")),
+    path("", include("gtsite.viewers.urls")),
+    path("theme/", theme.choose, name="theme"),
 ]
 
 if settings.LAB_ENABLED:

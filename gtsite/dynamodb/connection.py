@@ -23,6 +23,7 @@ from gtsite.dynamodb.tables import GLOBAL_SERVERLESS, TableDefinition
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+PAGE_PATIENCE_SECONDS = 1.0
 PATIENT_CONNECT_SECONDS = 3.0
 PATIENT_READ_SECONDS = 20.0
 PATIENT_DEADLINE_SECONDS = 60.0
@@ -49,10 +50,13 @@ def router() -> Router:
     return made
 
 
-def site_table() -> Table:
-    """The table that serves the site, through the router."""
+def site_table(*, patience_seconds: float = 10.0) -> Table:
+    """The table that serves the site, through the router.
+
+    A page that somebody waits for has `PAGE_PATIENCE_SECONDS` for what a batch leaves unprocessed.
+    """
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return Table(_site_definition(), router(), cursor_keys=keys)
+    return Table(_site_definition(), router(), cursor_keys=keys, patience_seconds=patience_seconds)
 
 
 def table(definition: TableDefinition) -> Table:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 T = TypeVar("T")
+Other = TypeVar("Other")
 Record = dict[str, Any]
 Position = Mapping[str, AttributeValue]
 Returning = Literal["ALL_NEW", "ALL_OLD"]
@@ -102,6 +103,14 @@ class Table:
             patience_seconds=self._patience_seconds,
             region=known_region(region).name,
         )
+
+    def both(self, first: Callable[[], T], second: Callable[[], Other]) -> tuple[T, Other]:
+        """Two calls at once, as `Router.both` has it."""
+        return self._router.both(first, second)
+
+    def side_by_side(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Many calls, some at a time, as `Router.side_by_side` has it."""
+        return self._router.side_by_side(calls)
 
     def get(self, *key: Value, consistent: bool = False) -> Answer[Record | None]:
         """The item with that partition value and sort value; None if there is none."""

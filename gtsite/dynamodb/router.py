@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "BreakerState", "Call", "Meter", "RegionState", "Router", "meter"]
 
 T = TypeVar("T")
+Other = TypeVar("Other")
 Operation = Callable[["DynamoDBClient"], T]
 
 AT_FAULT = (Fault.REGION, Fault.MISCONFIGURED)
@@ -202,6 +203,32 @@ class Router:
         ]
         return {region: each.result() for region, each in zip(names, waiting, strict=True)}
 
+    def both(self, first: Callable[[], T], second: Callable[[], Other]) -> tuple[T, Other]:
+        """Carries out two tasks at once, metered as if one came after the other.
+
+        Both have ended when this returns or raises; if both fail, the first one's error passes up.
+        A task must not wait for another one in turn: they share their threads with `fan_out`.
+        """
+        waiting = self._start(second)
+        try:
+            found = first()
+        finally:
+            wait([waiting])
+        return found, waiting.result()
+
+    def side_by_side(self, tasks: Sequence[Callable[[], T]], *, at_once: int = 8) -> list[T]:
+        """Carries out any number of tasks, some at a time; the results in their order.
+
+        When one fails, those begun with it come to their end, none is begun after them, and the
+        first error passes up. A task must not wait for another one in turn, as with `both`.
+        """
+        found: list[T] = []
+        for start in range(0, len(tasks), at_once):
+            waiting = [self._start(task) for task in tasks[start : start + at_once]]
+            wait(waiting)
+            found += [each.result() for each in waiting]
+        return found
+
     def states(self) -> list[RegionState]:
         """Every region, the local one first, then the next nearest."""
         return [
@@ -362,6 +389,10 @@ class Router:
 
     def _new_breaker(self, region: str) -> Breaker:
         return Breaker(region, open_after=self._open_after, clock=self._clock)
+
+    def _start(self, task: Callable[[], T]) -> Future[T]:
+        """In another thread, seen by the meters around the caller."""
+        return self._executor().submit(copy_context().run, task)
 
     def _executor(self) -> ThreadPoolExecutor:
         with self._lock:

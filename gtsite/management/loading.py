@@ -1,7 +1,7 @@
-"""Loading one file into one table of one region, as the commands do it and report it."""
+"""Loading rows into one table of one region, as the commands do it and report it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.loader import Existing, Loaded, Rejected, count_absent, load_rows
-from gtsite.dynamodb.rows import Column, Format, Row, read_rows
+from gtsite.dynamodb.rows import Row
 from gtsite.dynamodb.tables import TableDefinition
 from gtsite.management.base import UsageError, counted
 from gtsite.management.progress import ProgressLine
@@ -21,20 +21,14 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
-    """What to load, where to, and how; `format` None means that the file shows it."""
+    """What to load, where to, and how; `source` is what its sentences call it."""
 
     definition: TableDefinition
     region: str
-    path: Path
-    format: Format | None = None
-    columns: Sequence[Column] = ()
+    source: str
+    rows: Callable[[], Iterator[Row]]
     workers: int = 8
     existing: Existing = Existing.REPLACE
-
-    def rows(self) -> Iterator[Row]:
-        return read_rows(
-            self.path, table=self.definition.name, format=self.format, columns=self.columns
-        )
 
 
 class LoadReport:
@@ -88,8 +82,8 @@ def rejects_file(path: Path | None) -> Iterator[TextIO | None]:
         yield file
 
 
-def load_file(request: LoadRequest, report: LoadReport) -> Loaded:
-    """Writes the file's rows; raises `UnreadableFile`, and `DataError` before any is written."""
+def load(request: LoadRequest, report: LoadReport) -> Loaded:
+    """Writes the rows; raises `UnreadableFile`, and `DataError` before any is written."""
     with connection.patient_table(request.definition, request.region) as table:
         return load_rows(
             request.rows(), table, report, workers=request.workers, existing=request.existing
@@ -97,7 +91,7 @@ def load_file(request: LoadRequest, report: LoadReport) -> Loaded:
 
 
 def count_missing(request: LoadRequest) -> int:
-    """How many of the file's rows are not in the table."""
+    """How many of the rows are not in the table."""
     with connection.patient_table(request.definition, request.region) as table:
         return count_absent(request.rows(), table)
 

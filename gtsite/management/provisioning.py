@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gtsite.dynamodb.control import ControlPlane
 from gtsite.dynamodb.errors import DataError
 from gtsite.dynamodb.loader import Existing
 from gtsite.dynamodb.provisioner import Phase, Plan, Progress, apply, plan_removal, plan_table
-from gtsite.dynamodb.rows import UnreadableFile
+from gtsite.dynamodb.rows import UnreadableFile, read_rows
 from gtsite.dynamodb.tables import TableDefinition
 from gtsite.management.base import counted
-from gtsite.management.loading import LoadReport, LoadRequest, count_missing, load_file
+from gtsite.management.loading import LoadReport, LoadRequest, count_missing, load
 from gtsite.management.progress import ProgressLine
 
 WORKERS = 4
@@ -41,7 +42,8 @@ class Wanted:
         return LoadRequest(
             definition=self.table,
             region=self.regions[0],
-            path=self.data,
+            source=str(self.data),
+            rows=partial(read_rows, self.data, table=self.table.name),
             workers=WORKERS,
             existing=Existing.KEEP,
         )
@@ -154,12 +156,12 @@ def _load(plan: TablePlan, line: ProgressLine) -> None:
     if loading is None or not plan.missing_items:
         return
     report = LoadReport(line)
-    loaded = load_file(loading, report)
+    loaded = load(loading, report)
     report.finish()
     line.say(f"done: load {counted(loaded.written, 'item')} into {plan.plan.table.name}")
     if loaded.failure is not None:
         raise loaded.failure
     if loaded.rejected:
         raise UnreadableFile(
-            f"{counted(loaded.rejected, 'row')} of {loading.path} rejected: mend and load again."
+            f"{counted(loaded.rejected, 'row')} of {loading.source} rejected: mend and load again."
         )

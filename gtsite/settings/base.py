@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from django.contrib.messages.constants import ERROR, SUCCESS, WARNING
 
 from gtsite.settings.environment import Environment
 
@@ -34,6 +35,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.contrib.messages",
     "django_htmx",
     "template_partials",
     "gtsite",
@@ -44,14 +46,18 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gtsite.middleware.health",
     "gtsite.middleware.served_region",
+    "gtsite.middleware.policies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "gtsite.viewers.middleware.Viewers",
     "gtsite.middleware.Refusals",
 ]
 
@@ -76,7 +82,9 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.csrf",
+                "django.contrib.messages.context_processors.messages",
                 "gtsite.context.site",
+                "gtsite.viewers.context.viewer",
             ],
         },
     }
@@ -98,11 +106,34 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "gtsite.errors.csrf_failure"
 
-CONTENT_SECURITY_POLICY = {
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_TAGS = {SUCCESS: "good", WARNING: "warn", ERROR: "bad"}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "gtsite.viewers.passwords.UnlikeNameValidator"},
+]
+PROXIES = 0
+"""How many of our own proxies a request passes, each adding to X-Forwarded-For."""
+
+ATTEMPTS_WINDOW_SECONDS = 15 * 60
+ATTEMPTS_PER_NAME = 20
+ATTEMPTS_PER_ADDRESS = 100
+SIGN_UPS_PER_ADDRESS = 20
+"""In one window and one region: each region counts for itself."""
+
+CONTENT_SECURITY_POLICY: dict[str, dict[str, list[str] | bool]] = {
     "DIRECTIVES": {
-        "default-src": [SELF],
+        "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
+        "font-src": [SELF],
         "img-src": [SELF],
         "media-src": [
             SELF,
@@ -111,13 +142,33 @@ CONTENT_SECURITY_POLICY = {
             "https://*.archive.org",
         ],
         "connect-src": [SELF],
-        "object-src": [NONE],
+        "manifest-src": [SELF],
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
     }
 }
 SECURE_REFERRER_POLICY = "same-origin"
+PERMISSIONS_POLICY = {
+    "accelerometer": "()",
+    "autoplay": "(self)",
+    "camera": "()",
+    "display-capture": "()",
+    "encrypted-media": "()",
+    "fullscreen": "(self)",
+    "geolocation": "()",
+    "gyroscope": "()",
+    "magnetometer": "()",
+    "microphone": "()",
+    "midi": "()",
+    "payment": "()",
+    "picture-in-picture": "(self)",
+    "publickey-credentials-get": "()",
+    "screen-wake-lock": "(self)",
+    "usb": "()",
+    "xr-spatial-tracking": "()",
+}
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100

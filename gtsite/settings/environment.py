@@ -39,6 +39,12 @@ class Environment:
             raise ImproperlyConfigured(f"{name} is {raw!r}: write a port from 1024 to 65000.")
         return int(raw)
 
+    def count(self, name: str, default: int) -> int:
+        raw = self.text(name, str(default))
+        if not raw.isdecimal() or int(raw) > 9:
+            raise ImproperlyConfigured(f"{name} is {raw!r}: write a number from 0 to 9.")
+        return int(raw)
+
     def words(self, name: str, default: Sequence[str]) -> list[str]:
         raw = self._variables.get(name)
         if raw is None:

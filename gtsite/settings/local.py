@@ -23,6 +23,10 @@ SITE_URLS = {
 }
 LAB_ENABLED = env.switch("LAB_ENABLED", default=bool(GT_ENDPOINTS))
 CATALOGUE_REFRESH_SECONDS = 5
+STATIC_ROOT = SANDBOX_DIR / "assets"
 DEBUG = env.switch("DEBUG", default=False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
 SECRET_KEY = env.text("SECRET_KEY", "") or kept_secret(SANDBOX_DIR / "secret_key")
+
+# Everybody comes from one address here, so that it says nothing about who.
+ATTEMPTS_PER_ADDRESS = SIGN_UPS_PER_ADDRESS = 10_000

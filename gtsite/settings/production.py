@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from gtsite.settings.base import *  # noqa: F403
-from gtsite.settings.base import GT_LOCAL_REGION, GT_REGIONS, env
+from gtsite.settings.base import CONTENT_SECURITY_POLICY, GT_LOCAL_REGION, GT_REGIONS, env
 
 if missing := env.missing(("SECRET_KEY", "AWS_REGION", "GT_REGIONS", "ALLOWED_HOSTS")):
     raise ImproperlyConfigured(
@@ -36,3 +36,7 @@ SESSION_COOKIE_NAME = "__Host-session"
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_NAME = "__Host-csrf"
 CSRF_COOKIE_SECURE = True
+CONTENT_SECURITY_POLICY["DIRECTIVES"]["upgrade-insecure-requests"] = True
+
+# A load balancer and nginx: each adds to X-Forwarded-For the address that it was asked from.
+PROXIES = env.count("PROXIES", 2)

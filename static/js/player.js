@@ -1,253 +1,246 @@
-/**
- * The player: resumes where the viewer left off, and keeps where they are.
- *
- * Time is told by the programme, not by the file: a stand-in clip is shorter than what it stands
- * in for, so it is played as often as it takes, and `base` counts the stretches already played.
- */
+/** The player: puts its parts together, starts where the viewer left off, and says what happens. */
 
-import { Outbox, placeOf } from "./outbox.js";
+import { Captions } from "./captions.js";
+import { makeCommands } from "./commands.js";
+import { addControls } from "./controls.js";
+import { Countdown } from "./countdown.js";
+import { Elsewhere } from "./elsewhere.js";
+import { Film } from "./film.js";
+import { addGestures } from "./gestures.js";
+import { hideWhenIdle } from "./idle.js";
+import { Keeper } from "./keeper.js";
+import { addKeys } from "./keys.js";
+import { addMediaSession } from "./mediasession.js";
+import { Outbox, adoptFormer, placeOf } from "./outbox.js";
+import { recall } from "./preferences.js";
+import { session } from "./session.js";
+import { addTimeline } from "./timeline.js";
+import { clockText } from "./times.js";
 
-const SAVE_EVERY_MS = 10_000;
-const GIVE_UP_AFTER_MS = 6000;
-const MOVED_SECONDS = 0.5;
-const ROUNDING_SECONDS = 0.01;
+const FINISHED_AT = 0.95;
+const FLASH_MS = 900;
+const SAY_AFTER_MS = 400;
 
-/* Playing by itself may be forbidden, overtaken by a pause, or over before it began: all are seen to. */
-const EXPECTED = new Set(["NotAllowedError", "AbortError", "NotSupportedError"]);
-
+const stage = document.getElementById("stage");
 const video = document.getElementById("video");
-const clock = document.getElementById("clock");
-const total = document.getElementById("length");
 const saved = document.getElementById("saved");
 const said = document.getElementById("said");
+const clock = document.getElementById("clock");
+const help = document.getElementById("keys");
 const local = document.body.dataset.localRegion ?? "";
-const viewer = document.querySelector("[data-viewer]")?.dataset.viewer ?? "";
+const find = (name) => stage.querySelector(`[data-${name}]`);
 
-const programme = {
+const place = {
   id: video.dataset.contentId,
   url: video.dataset.saveUrl,
-  runtime: Number(video.dataset.runtime) || null,
+  viewer: session.viewer,
   updatedAt: Number(video.dataset.updatedAt) || 0,
 };
 
-let base = 0;
-let standIn = false;
-let settled = false;
-let keptPosition = 0;
-let keptAt = performance.now();
-let latestMoment = programme.updatedAt;
+/* Saying */
 
-const outbox = new Outbox(viewer, programme.id, report);
+let flashTimer = 0;
+let sayTimer = 0;
 
-/* Time */
-
-function timeText(seconds) {
-  const whole = Math.max(0, Math.floor(seconds + ROUNDING_SECONDS));
-  const two = (number) => String(number).padStart(2, "0");
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+/** Read out when no more of it comes: a key held down is one piece of news. */
+function announce(sentence) {
+  clearTimeout(sayTimer);
+  sayTimer = setTimeout(() => {
+    said.textContent = sentence;
+  }, SAY_AFTER_MS);
 }
 
-function duration() {
-  const file = Number.isFinite(video.duration) ? video.duration : 0;
-  return standIn ? (programme.runtime ?? base + file) : file || (programme.runtime ?? 0);
-}
-
-function position() {
-  const now = base + video.currentTime;
-  const end = duration();
-  return end ? Math.min(now, end) : now;
-}
-
-/** How much of the programme one run of the clip stands for, in whole seconds. */
-function stretch() {
-  return Math.max(1, Math.floor(video.duration));
-}
-
-/** A moment after every one known: a clock that is behind must not make newer look older. */
-function moment() {
-  latestMoment = Math.max(Date.now(), latestMoment + 1);
-  return latestMoment;
-}
-
-function showTime() {
-  clock.textContent = timeText(position());
-  if (duration()) {
-    total.textContent = timeText(duration());
-  }
-}
-
-/* Keeping the position */
-
-function keep() {
-  const now = position();
-  const end = duration();
-  if (!settled || !end || Math.abs(now - keptPosition) < MOVED_SECONDS) {
+/** A word or two over the picture; with `quietly`, only read out. */
+function say(words, quietly = false) {
+  announce(words);
+  if (quietly) {
     return;
   }
-  keptPosition = now;
-  keptAt = performance.now();
-  const round = (seconds) => Math.round(seconds * 10) / 10;
-  outbox.push({
-    url: programme.url,
-    position: Math.min(round(now), round(end)),
-    duration: round(end),
-    sentAt: moment(),
-  });
+  const flash = find("flash");
+  clearTimeout(flashTimer);
+  flash.textContent = words;
+  flash.hidden = false;
+  flashTimer = setTimeout(() => {
+    flash.hidden = true;
+  }, FLASH_MS);
 }
 
+/** About saving. Read out only when its tone changes: a save every ten seconds is no news. */
 function report(kind, known) {
-  const at = timeText(known.entry.position);
-  if (kind === "saved" && known.region === local) {
-    const inside = Number.isFinite(known.inDynamo) ? ` (DynamoDB ${known.inDynamo} ms)` : "";
-    say(`Saved at ${at} · ${placeOf(local)} answered in ${known.milliseconds} ms${inside}`, "good");
-  } else if (kind === "saved") {
-    const other = placeOf(known.region);
-    say(`Saved in ${other}: ${placeOf(local)} is away · ${at}, ${known.milliseconds} ms`, "warn");
-  } else if (kind === "pending") {
-    say("Not saved yet; kept in this browser", "warn");
-  } else {
-    say(`This position was not taken (${known.status})`, "warn");
-  }
-}
-
-/** Says aloud only what changes: a save every ten seconds is no news. */
-function say(sentence, tone) {
-  if (saved.dataset.tone !== tone) {
-    said.textContent = sentence;
+  const [sentence, tone] = sentenceFor(kind, known);
+  if ((saved.dataset.tone ?? "good") !== tone) {
+    announce(sentence);
   }
   document.querySelector("[data-served-light]")?.classList.toggle("light--warn", tone === "warn");
   document.querySelector(".where [data-served]")?.replaceChildren(sentence);
+  document.getElementById("reload").hidden = kind !== "over";
   saved.dataset.tone = tone;
   saved.textContent = sentence;
 }
 
-/* Starting, and the stand-in */
+function sentenceFor(kind, { entry, region, milliseconds, inDynamo, status }) {
+  const at = clockText(entry.position);
+  switch (kind) {
+    case "saved":
+      if (region !== local) {
+        const away = `${placeOf(local)} is away`;
+        return [`Saved in ${placeOf(region)}: ${away} · ${at}, ${milliseconds} ms`, "warn"];
+      }
+      return [savedHere(at, milliseconds, inDynamo), "good"];
+    case "pending":
+      return ["Not saved yet; kept in this browser", "warn"];
+    case "over":
+      return ["Your session here is over, so positions wait in this browser.", "warn"];
+    default:
+      return [`This position was not taken (${status})`, "warn"];
+  }
+}
 
-/** What this browser has and no region took is newer, unless a region has something newer still. */
+function savedHere(at, milliseconds, inDynamo) {
+  const inside = Number.isFinite(inDynamo) ? ` (DynamoDB ${inDynamo} ms)` : "";
+  return `Saved at ${at} · ${placeOf(local)} answered in ${milliseconds} ms${inside}`;
+}
+
+/* Where to begin */
+
+/** The newest of what the page was told and what this browser knows; from the start, if over. */
 function startingPoint() {
   if (video.dataset.fromStart === "yes") {
     outbox.drop();
     return 0;
   }
-  const pending = outbox.pending;
-  if (pending && pending.sentAt > programme.updatedAt) {
-    latestMoment = pending.sentAt;
-    programme.runtime ??= pending.duration;
-    outbox.flush();
-    return pending.position >= 0.95 * pending.duration ? 0 : pending.position;
+  const known = [outbox.pending, outbox.taken].filter((each) => each?.sentAt > place.updatedAt);
+  if (known.length === 0) {
+    return Number(video.dataset.position) || 0;
   }
-  outbox.drop();
-  return Number(video.dataset.position) || 0;
+  const newest = known.reduce((one, other) => (other.sentAt > one.sentAt ? other : one));
+  keeper.know(newest.sentAt);
+  film.believe(newest.duration);
+  return newest.position >= FINISHED_AT * newest.duration ? 0 : newest.position;
 }
 
-function play() {
-  video.play().catch((reason) => {
-    if (!EXPECTED.has(reason.name)) {
-      console.warn("Playing did not start:", reason.name);
-    }
-  });
+/** Coming back, a browser may show the page as it was then: the viewer may be further by now. */
+function isOldPage() {
+  return performance.getEntriesByType("navigation")[0]?.type === "back_forward";
 }
 
-function settle(at) {
-  const end = standIn ? programme.runtime : video.duration;
-  const start = end && at >= end ? 0 : at;
-  base = standIn ? Math.floor(start / stretch()) * stretch() : 0;
-  video.currentTime = start - base;
-  keptPosition = start;
-  settled = true;
-  showTime();
-}
+/* Panels over the picture */
 
-function load(source, at) {
-  settled = false;
-  video.addEventListener("loadedmetadata", () => settle(at), { once: true });
-  if (source) {
-    video.src = source;
-  } else if (video.readyState >= HTMLMediaElement.HAVE_METADATA) {
-    settle(at);
+function offer(position) {
+  const card = find("offer");
+  const focused = card.contains(document.activeElement);
+  card.hidden = position === null;
+  if (position !== null) {
+    card.dataset.position = String(position);
+    card.querySelector("[data-offer-text]").textContent =
+      `You are at ${clockText(position)} elsewhere.`;
+    announce(`You are at ${clockText(position)} elsewhere. Jump there, or stay here?`);
+  } else if (focused) {
+    stage.querySelector('[data-do="play"]').focus();
   }
 }
 
-function standInFrom(at) {
-  if (standIn) {
-    return;
+const TROUBLE = {
+  again: "The film broke off. Trying again…",
+  broken: "The film’s own server does not answer.",
+  nothing: "Nothing can be played just now. Check the connection, then try again.",
+};
+
+function showTrouble({ detail }) {
+  const panel = find("trouble");
+  panel.hidden = detail === "none";
+  if (detail !== "none") {
+    panel.querySelector("[data-trouble-text]").textContent = TROUBLE[detail];
+    panel.querySelector("[data-try-again]").hidden = detail === "again";
+    panel.querySelector("[data-try-standin]").hidden = detail !== "broken";
+    announce(TROUBLE[detail]);
   }
-  standIn = true;
-  document.getElementById("standin-note").hidden = false;
-  load(video.dataset.standin, at);
-  play();
 }
 
-/** One stretch of the clip is over: the next begins, until the programme itself is over. */
-function nextStretch() {
-  if (standIn && duration() - base - stretch() > MOVED_SECONDS) {
-    base += stretch();
-    video.currentTime = 0;
-    play();
-    return;
-  }
-  keep();
-}
+/* The parts */
 
-function describe() {
-  if (!("mediaSession" in navigator)) {
-    return;
-  }
-  navigator.mediaSession.metadata = new MediaMetadata({
-    title: video.dataset.name,
-    album: video.dataset.album,
-    artwork: [{ src: video.dataset.artwork, type: "image/svg+xml" }],
+adoptFormer();
+const nextUrl = find("next")?.querySelector("a").href ?? "";
+const film = new Film(video);
+const outbox = new Outbox(place.viewer, place.id, report);
+const keeper = new Keeper(film, outbox, place);
+const elsewhere = new Elsewhere({ film, keeper, outbox, place, offer });
+let showCaptions = () => {};
+const captions = new Captions({
+  film,
+  place: find("captions"),
+  select: find("captions-select"),
+  changed: () => showCaptions(),
+});
+const commands = makeCommands({
+  stage,
+  film,
+  captions,
+  nextUrl,
+  help: () => help.showModal(),
+  say,
+});
+const idle = hideWhenIdle(stage, film);
+showCaptions = addControls({ stage, film, commands, captions });
+addTimeline({
+  film,
+  slider: find("seek"),
+  tip: find("tip"),
+  clock,
+  length: document.getElementById("length"),
+});
+addKeys({ stage, commands, idle });
+addGestures({ film, commands, idle });
+addMediaSession({ film, commands, hasNext: nextUrl !== "" });
+
+if (nextUrl) {
+  new Countdown({
+    film,
+    card: find("next"),
+    go: () => {
+      keeper.finish();
+      location.assign(nextUrl);
+    },
+    say,
   });
 }
 
-function listen(start) {
-  video.addEventListener("timeupdate", () => {
-    if (!settled) {
-      return;
-    }
-    showTime();
-    if (standIn && !video.paused && position() >= duration()) {
-      video.pause();
-    } else if (!video.paused && performance.now() - keptAt >= SAVE_EVERY_MS) {
-      keep();
-    }
-  });
-  video.addEventListener("play", () => {
-    if (settled && standIn && position() >= duration()) {
-      settle(0);
-    }
-  });
-  video.addEventListener("pause", keep);
-  video.addEventListener("seeked", keep);
-  video.addEventListener("ended", nextStretch);
-  video.addEventListener("error", () => standInFrom(settled ? position() : start));
-  video.addEventListener("playing", describe, { once: true });
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") {
-      keep();
-    }
-  });
-  addEventListener("pagehide", () => {
-    keep();
-    outbox.beacon();
+/* What they tell each other */
+
+film.addEventListener("trouble", showTrouble);
+for (const kind of ["standin", "film"]) {
+  film.addEventListener(kind, () => {
+    document.getElementById("standin-note").hidden = kind !== "standin";
   });
 }
-
-function begin() {
-  const start = startingPoint();
-  listen(start);
-  if (!video.getAttribute("src") || video.error) {
-    standInFrom(start);
-    return;
-  }
-  load("", start);
-  setTimeout(() => {
-    if (video.readyState < HTMLMediaElement.HAVE_METADATA) {
-      standInFrom(start);
-    }
-  }, GIVE_UP_AFTER_MS);
-  play();
+film.addEventListener("ready", () => keeper.settleAt(film.position));
+for (const [name, waiting] of [["waiting", true], ["playing", false], ["canplay", false]]) {
+  video.addEventListener(name, () => stage.toggleAttribute("data-waiting", waiting));
 }
+find("offer").querySelector("[data-jump]").addEventListener("click", (event) => {
+  elsewhere.jump(Number(event.target.closest("[data-offer]").dataset.position));
+});
+find("offer").querySelector("[data-stay]").addEventListener("click", () => elsewhere.stay());
+for (const button of document.querySelectorAll("[data-try-again]")) {
+  button.addEventListener("click", () => film.playFilm());
+}
+find("try-standin").addEventListener("click", () => film.playStandIn());
 
-begin();
+/* Begin */
+
+const { volume, muted, rate } = recall();
+video.volume = Math.min(1, Math.max(0, volume));
+video.muted = muted;
+video.defaultPlaybackRate = rate;
+video.playbackRate = rate;
+
+const start = startingPoint();
+film.start(start);
+outbox.flush();
+if (video.dataset.fromStart === "yes") {
+  history.replaceState(history.state, "", location.pathname);
+} else if (video.dataset.known === "no") {
+  elsewhere.findOut();
+} else if (isOldPage()) {
+  elsewhere.catchUp();
+}

@@ -1,29 +1,37 @@
 /** What every page does a little better with a script; each of them works without. */
 
-import { sendAllKept } from "./outbox.js";
+/* Positions that earlier pages could not send: rare, so what sends them is fetched when there are */
 
-/* Positions that earlier pages could not send */
+function somethingWaits() {
+  try {
+    return Object.keys(localStorage).some((key) => key.startsWith("meridian.position."));
+  } catch {
+    return false;
+  }
+}
 
-const viewer = document.querySelector("[data-viewer]")?.dataset.viewer;
-if (viewer) {
-  sendAllKept(viewer, document.getElementById("video")?.dataset.contentId);
+const { viewer } = document.body.dataset;
+if (viewer && somethingWaits()) {
+  import("./outbox.js").then(({ sendAllKept }) =>
+    sendAllKept(viewer, document.getElementById("video")?.dataset.contentId),
+  );
 }
 
 /* Shelves: arrows for those who have no sideways wheel */
 
-function arrow(label, sign) {
+function arrow(label, way) {
   const button = document.createElement("button");
   button.type = "button";
+  button.className = `shelf__arrow shelf__arrow--${way}`;
   button.setAttribute("aria-label", label);
-  button.textContent = sign;
   return button;
 }
 
 function addArrows(shelf) {
   const row = shelf.querySelector(".row");
   const name = shelf.querySelector("h2")?.textContent ?? "";
-  const back = arrow(`Back in ${name}`, "←");
-  const on = arrow(`On in ${name}`, "→");
+  const back = arrow(`Back in ${name}`, "back");
+  const on = arrow(`On in ${name}`, "on");
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const move = (way) =>
     row.scrollBy({ left: way * row.clientWidth * 0.8, behavior: still ? "auto" : "smooth" });
@@ -44,21 +52,102 @@ function addArrows(shelf) {
   update();
 }
 
-document.querySelectorAll(".shelf").forEach(addArrows);
+/* Measuring a row makes the browser lay it out, so those further down wait until they are near. */
+const near = new IntersectionObserver(
+  (seen) => {
+    for (const { isIntersecting, target } of seen) {
+      if (isIntersecting) {
+        near.unobserve(target);
+        addArrows(target);
+      }
+    }
+  },
+  { rootMargin: "25%" },
+);
+document.querySelectorAll(".shelf").forEach((shelf) => near.observe(shelf));
 
-/* The region panel closes like any menu */
+/* Menus close when something else is wanted */
 
-const where = document.querySelector(".where");
-document.addEventListener("click", (event) => {
-  if (where?.open && !where.contains(event.target)) {
-    where.open = false;
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    menu.open = menu === except;
+  }
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target.closest(".menu")));
+document.addEventListener("focusin", (event) => closeMenus(event.target.closest(".menu")));
+document.addEventListener("keydown", (event) => {
+  const menu = document.querySelector(".menu[open]");
+  if (event.key === "Escape" && menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
   }
 });
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && where?.open) {
-    where.open = false;
-    where.querySelector("summary").focus();
+
+/* Colours: shown at once, kept in a cookie by the site */
+
+const root = document.documentElement;
+
+function showTheme(theme) {
+  root.dataset.theme = theme;
+  for (const tag of document.querySelectorAll("[data-theme-color]")) {
+    const own = tag.dataset.themeColor;
+    const fixed = theme === own ? "all" : "not all";
+    tag.media = theme === "system" ? `(prefers-color-scheme: ${own})` : fixed;
   }
+  for (const button of document.querySelectorAll("[data-theme-form] button")) {
+    button.setAttribute("aria-pressed", String(button.value === theme));
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const chosen = event.target.closest("[data-theme-form] button");
+  if (chosen) {
+    showTheme(chosen.value);
+  }
+});
+
+/* Leaving and coming back */
+
+function leavesPage(event) {
+  const link = event.target.closest?.("a[href]");
+  const plain = !(event.defaultPrevented || event.button || event.metaKey || event.ctrlKey);
+  return (
+    plain &&
+    !event.shiftKey &&
+    !event.altKey &&
+    link &&
+    !link.target &&
+    !link.hasAttribute("download") &&
+    link.origin === location.origin &&
+    link.pathname + link.search !== location.pathname + location.search
+  );
+}
+
+document.addEventListener("click", (event) => {
+  root.toggleAttribute("data-leaving", Boolean(leavesPage(event)));
+});
+
+addEventListener("pageshow", (event) => {
+  root.removeAttribute("data-leaving");
+  if (event.persisted) {
+    showTheme(/(?:^|; )theme=(dark|light)(?:;|$)/.exec(document.cookie)?.[1] ?? "system");
+  }
+});
+
+/** The poster that was pressed grows into the poster of its page. */
+let grown = null;
+addEventListener("pageswap", (event) => {
+  const path = event.activation && new URL(event.activation.entry.url ?? location).pathname;
+  const cards = document.querySelectorAll(".card a");
+  const pressed = [...cards].find((card) => card.pathname === path && card.matches(":focus, :hover"));
+  grown = pressed?.querySelector("img") ?? null;
+  if (grown && event.viewTransition) {
+    grown.style.viewTransitionName = "poster";
+  }
+});
+addEventListener("pageshow", () => {
+  grown?.style.removeProperty("view-transition-name");
 });
 
 /* htmx */
@@ -73,6 +162,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 function notice(sentence) {
   const text = document.createElement("p");
   text.className = "notice notice--warn";
+  text.dataset.fault = "";
   text.textContent = sentence;
   document.getElementById("notice")?.replaceChildren(text);
 }
@@ -89,7 +179,7 @@ for (const name of ["htmx:sendError", "htmx:timeout"]) {
 /** A question answered clears the last complaint. */
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) {
-    document.getElementById("notice")?.replaceChildren();
+    document.querySelectorAll("#notice [data-fault]").forEach((said) => said.remove());
   }
 });
 

@@ -1,20 +1,25 @@
 """Going on where one left off: which titles, in which order, at which second."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from bookmarks.entities import Bookmark, Watching
+from bookmarks.entities import Bookmark, ListEntry, Watching
+from bookmarks.repository import Bookmarks
 from bookmarks.services import (
+    CONTINUED,
     Reading,
+    because_you_watched,
     continue_watching,
+    listed_titles,
+    mark_watched,
     save_position,
     show_episodes,
     show_movie,
     unless_away,
 )
-from catalog.entities import Episode, Library, Programme, Title
+from catalog.entities import Episode, Programme, Title
 from catalog.index import Index
 from gtsite.dynamodb.errors import NoRegionAvailable, TableMissing, Throttled
 
@@ -26,7 +31,7 @@ EPISODES = tuple(
     Episode(show_id="caminandes", key=f"S01E0{number}", title=f"Part {number}", runtime_seconds=100)
     for number in (1, 2, 3)
 )
-INDEX = Index(Library(titles=(SINTEL, SPRING, PLAIN, SHOW), episodes={"caminandes": EPISODES}))
+INDEX = Index((SINTEL, SPRING, PLAIN, SHOW, *EPISODES))
 
 
 def mark(content_id: str, position: int, at: int = 1, **more: Any) -> Bookmark:
@@ -74,6 +79,73 @@ def test_after_the_last_episode_comes_nothing() -> None:
     assert going_on(finished, mark("caminandes#S01E01", 50, at=1)) == []
 
 
+def test_what_stands_for_a_title_is_its_newest_position() -> None:
+    finished = mark("caminandes#S01E02", 100, at=3, finished=True)
+    (following,) = continue_watching(bookmarks=[finished], index=INDEX)
+    assert (following.newest, following.bookmark) == (finished, None)
+    (begun,) = continue_watching(bookmarks=[mark("sintel", 30)], index=INDEX)
+    assert begun.newest == mark("sintel", 30)
+
+
+def test_a_title_whose_newest_position_was_taken_off_is_not_continued() -> None:
+    hidden = mark("caminandes#S01E02", 40, at=3, hidden_at_ms=4)
+    assert going_on(hidden, mark("caminandes#S01E01", 90, at=2), mark("sintel", 30)) == [
+        ("sintel", 30)
+    ]
+    finished = mark("caminandes#S01E02", 100, at=3, finished=True, hidden_at_ms=4)
+    assert going_on(finished) == []
+
+
+def test_it_is_continued_again_when_another_episode_was_watched_since() -> None:
+    hidden = mark("caminandes#S01E02", 40, at=3, hidden_at_ms=4)
+    assert going_on(mark("caminandes#S01E01", 90, at=5), hidden) == [("caminandes#S01E01", 90)]
+
+
+def test_no_more_is_continued_than_fits_a_shelf() -> None:
+    titles = tuple(Title(id=f"t{number}", title="T") for number in range(CONTINUED + 5))
+    bookmarks = [mark(title.id, 30) for title in titles]
+    assert len(continue_watching(bookmarks=bookmarks, index=Index(titles))) == CONTINUED
+
+
+def test_a_list_is_shown_in_its_order_without_what_is_gone() -> None:
+    entries = [
+        ListEntry(viewer_id="anon-a", title_id=title_id, added_at_ms=1)
+        for title_id in ("spring", "gone", "sintel")
+    ]
+    assert list(listed_titles(entries=entries, index=INDEX)) == [SPRING, SINTEL]
+
+
+DRAMAS = tuple(
+    Title(id=f"drama-{number}", title=f"Drama {number}", genres=("drama",), year=1920)
+    for number in range(4)
+)
+COMEDY = Title(id="comedy", title="Comedy", genres=("comedy",), year=1980)
+ALIKE = Index((*DRAMAS, COMEDY))
+
+
+def suggested(*bookmarks: Bookmark) -> tuple[str, set[str]] | None:
+    found = because_you_watched(bookmarks=bookmarks, index=ALIKE)
+    return (found.because.id, {title.id for title in found.titles}) if found else None
+
+
+def test_titles_like_the_last_one_are_suggested_without_those_begun() -> None:
+    found = suggested(mark("drama-1", 500, finished=True), mark("drama-2", 5))
+    assert found is not None
+    because, titles = found
+    assert because == "drama-1"
+    assert {"drama-0", "drama-3"} <= titles
+    assert not titles & {"drama-1", "drama-2"}
+
+
+def test_what_was_taken_off_or_is_gone_is_no_reason_to_suggest_anything() -> None:
+    hidden = mark("drama-1", 50, hidden_at_ms=9)
+    assert suggested() is None
+    assert suggested(hidden, mark("gone", 50)) is None
+    found = suggested(hidden, mark("gone", 50), mark("drama-2", 50))
+    assert found is not None
+    assert found[0] == "drama-2"
+
+
 @pytest.mark.parametrize(
     ("bookmark", "percent", "left", "position"),
     [
@@ -97,7 +169,7 @@ def test_progress_in_a_title_of_unknown_length_is_only_a_position() -> None:
 
 
 def test_a_movie_is_played_from_where_the_viewer_is() -> None:
-    play = show_movie(SINTEL, mark("sintel", 754)).play
+    play = show_movie(SINTEL, [mark("sintel", 754)]).play
     assert play is not None
     assert play.position_seconds == 754
 
@@ -126,8 +198,27 @@ def test_episodes_stand_in_their_seasons() -> None:
     assert [(season.number, len(season.episodes)) for season in shown.seasons] == [(1, 3), (2, 1)]
 
 
+@pytest.mark.parametrize(("asked", "number"), [("2", 2), ("1", 1), ("", 2), ("9", 2), ("x", 2)])
+def test_of_several_seasons_the_one_asked_for_is_shown_else_the_one_to_go_on_with(
+    asked: str, number: int
+) -> None:
+    later = Episode(show_id="caminandes", key="S02E01", title="Later")
+    bookmarks = [mark("caminandes#S01E03", 100, at=2, finished=True)]
+    season = show_episodes(SHOW, (*EPISODES, later), bookmarks).season(asked)
+    assert season is not None
+    assert season.number == number
+
+
+def test_a_season_counts_what_was_watched_to_its_end() -> None:
+    bookmarks = [mark("caminandes#S01E03", 100, finished=True), mark("caminandes#S01E01", 9)]
+    season = show_episodes(SHOW, EPISODES, bookmarks).season("1")
+    assert season is not None
+    assert season.watched == 1
+
+
 def test_a_show_without_episodes_plays_nothing() -> None:
-    assert show_episodes(SHOW, (), []).play is None
+    shown = show_episodes(SHOW, (), [])
+    assert (shown.play, shown.season("1")) == (None, None)
 
 
 class Kept:
@@ -182,6 +273,24 @@ def test_a_moment_in_the_past_is_believed() -> None:
 )
 def test_from_95_percent_on_it_counts_as_finished(position: float, finished: bool) -> None:
     assert saved(position_seconds=position, duration_seconds=100).finished is finished
+
+
+@pytest.mark.parametrize(("watched", "position"), [(True, 888), (False, 0)])
+def test_marking_puts_the_position_at_the_end_or_at_the_beginning(
+    watched: bool, position: int
+) -> None:
+    kept = Kept()
+    mark_watched(
+        bookmarks=cast("Bookmarks", kept),
+        viewer_id="anon-a",
+        programme=Programme(title=SINTEL),
+        watched=watched,
+        now_ms=7,
+        region="us-west-2",
+    )
+    assert kept.saved == [
+        mark("sintel", position, at=7, duration_seconds=888, region="us-west-2", finished=watched)
+    ]
 
 
 def away() -> Iterator[Exception]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.support.demo import RunningDemo
@@ -13,7 +13,18 @@ from tests.support.sandbox import REGIONS
 HOME = REGIONS[0]
 pytestmark = pytest.mark.browser
 
-PAGES = ("/", "/browse/", "/title/sintel/", "/title/caminandes/", "/watch/sintel/", "/status/")
+PAGES = (
+    "/",
+    "/browse/?q=keaton&kind=movie",
+    "/browse/?q=shrelock&genre=comedy",
+    "/suggest/?q=m",
+    "/credits/",
+    "/browse/",
+    "/title/sintel/",
+    "/title/caminandes/",
+    "/watch/sintel/",
+    "/status/",
+)
 
 
 def test_results_follow_what_is_typed(demo: RunningDemo, open_page: OpenPage) -> None:
@@ -81,6 +92,74 @@ def test_shelves_scroll_by_their_arrows(demo: RunningDemo, open_page: OpenPage) 
     expect(shelf.get_by_role("button", name="Back in")).to_be_enabled()
 
 
+def test_suggestions_are_chosen_by_keys_and_lead_to_the_title(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    page = open_page(f"{demo.site(HOME)}/")
+    page.keyboard.press("/")
+    search = page.get_by_role("combobox", name="Search titles and people")
+    expect(search).to_be_focused()
+    expect(search).to_have_attribute("aria-expanded", "false")
+    search.press_sequentially("voyage moon ")
+    expect(page.get_by_role("option").last).to_contain_text("Search everything for")
+    search.fill("colin levy")
+    first = page.get_by_role("option").first
+    expect(first).to_contain_text("Directed by Colin Levy")
+    expect(search).to_have_attribute("aria-expanded", "true")
+    search.press("ArrowDown")
+    expect(first).to_have_attribute("aria-selected", "true")
+    expect(search).to_have_attribute("aria-activedescendant", "suggested-1")
+    search.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    expect(search).to_have_value("colin levy")
+    search.press("ArrowDown")
+    expect(first).to_be_visible()
+    search.press("ArrowDown")
+    expect(first).to_have_attribute("aria-selected", "true")
+    search.press("Enter")
+    expect(page).to_have_url(re.compile(r"/title/sintel/$"))
+
+
+def test_enter_without_a_choice_searches_everything(demo: RunningDemo, open_page: OpenPage) -> None:
+    page = open_page(f"{demo.site(HOME)}/")
+    page.get_by_role("combobox").fill("melies")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/browse/\?q=melies$"))
+    expect(page.locator(".grid mark").first).to_have_text("Méliès")
+
+
+def test_an_answer_that_comes_late_is_not_shown_over_a_newer_one(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    page = open_page(f"{demo.site(HOME)}/")
+
+    def answer_late(route: Route) -> None:
+        page.wait_for_timeout(600)
+        route.continue_()
+
+    page.route(re.compile(r"/suggest/\?q=sint$"), answer_late)
+    search = page.get_by_role("combobox")
+    search.fill("sint")
+    page.wait_for_timeout(300)
+    search.fill("keaton")
+    expect(page.get_by_role("option").first).to_contain_text("Keaton")
+    page.wait_for_timeout(700)
+    expect(page.get_by_role("option").first).to_contain_text("Keaton")
+
+
+def test_filters_are_taken_off_and_spellings_put_right_without_scripts(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    page = open_page(f"{demo.site(HOME)}/", scripts=False, width=390)
+    page.get_by_role("link", name="Search").click()
+    page.get_by_label("Search titles").fill("shrelock")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Sherlock").click()
+    expect(page.locator(".grid")).to_contain_text("Sherlock Jr.")
+    page.get_by_role("link", name=re.compile("Sherlock.*take it off")).click()
+    expect(page).to_have_url(re.compile(r"/browse/$"))
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [360, 820, 1440])
 def test_no_page_is_wider_than_the_window(
@@ -91,5 +170,5 @@ def test_no_page_is_wider_than_the_window(
         page.goto(f"{demo.site(HOME)}{path}")
         assert page.evaluate("document.documentElement.scrollWidth") == width, path
         if shots:
-            name = path.strip("/").replace("/", "-") or "home"
+            name = re.sub(r"\W+", "-", path).strip("-") or "home"
             page.screenshot(path=shots / f"{name}-{width}-{scheme}.png")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.support.demo import RunningDemo
-from tests.support.sandbox import REGIONS
+from tests.support.sandbox import REGIONS, wait_until
 
 HOME, SECOND, _ = REGIONS
 pytestmark = pytest.mark.browser
@@ -27,6 +27,12 @@ def play_to(page: Page, seconds: int) -> None:
         }""",
         seconds,
     )
+
+
+def served_by(page: Page, content_id: str) -> str:
+    return page.request.get(f"{page.url.split('/watch/')[0]}/bookmarks/{content_id}/").headers[
+        "x-served-region"
+    ]
 
 
 def shoot(page: Page, shots: Path | None, name: str) -> None:
@@ -115,3 +121,35 @@ def test_a_position_survives_while_no_region_answers(
     page.goto(f"{demo.site(HOME)}/watch/wing-it/")
     expect(page.locator("#clock")).to_have_text(re.compile(r"^1:[12]\d$"))
     expect(page.locator("#saved")).to_contain_text("Saved")
+
+
+def test_a_region_that_lags_does_not_take_the_viewer_back(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    """Oregon took the position and went away before any other region had it."""
+    page = open_page(f"{demo.site(HOME)}/watch/spring/")
+    wait_until(lambda: served_by(page, "spring") == HOME)
+    demo.control.set_lag(lag_ms=60_000, jitter_ms=0)
+    play_to(page, 222)
+    expect(page.locator("#saved")).to_contain_text("Saved at 3:42 · Oregon answered")
+    demo.control.outage(HOME)
+    page.goto(f"{demo.site(HOME)}/watch/spring/")
+    expect(page.locator("#video")).to_have_attribute("data-position", "0")
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^3:4\d$"))
+
+
+def test_a_page_made_while_no_region_answered_finds_out_later(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    page = open_page(f"{demo.site(HOME)}/watch/sprite-fright/")
+    play_to(page, 180)
+    expect(page.locator("#saved")).to_contain_text("3:00")
+    demo.drain()
+    for region in REGIONS:
+        demo.control.outage(region)
+    page.evaluate("localStorage.clear()")
+    page.goto(f"{demo.site(HOME)}/watch/sprite-fright/")
+    expect(page.locator("#saved")).to_contain_text("No region answers just now")
+    demo.control.heal()
+    page.get_by_role("button", name="Jump there").click(timeout=15_000)
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^3:0\d$"))

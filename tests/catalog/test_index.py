@@ -1,11 +1,17 @@
 """The catalogue in memory: look-ups, full-text search, filters, order, pages."""
 
+import gc
 import threading
+from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from catalog.entities import Episode, Library, Title
-from catalog.index import Filters, Index, sort_title
+from catalog.database import Database, staged
+from catalog.entities import Episode, Library, Title, Unreadable
+from catalog.index import Filters, Index
+from catalog.synthetic import synthetic
 
 BUNNY = Title(
     id="big-buck-bunny",
@@ -41,6 +47,7 @@ EPISODES = (
     Episode(show_id="caminandes", key="S01E02", title="Gran Dillama", runtime_seconds=146),
 )
 LIBRARY = Library(titles=(BUNNY, MOON, GENERAL, SHOW, PLAIN), episodes={"caminandes": EPISODES})
+WHOLE = Index(LIBRARY)
 
 
 @pytest.fixture
@@ -92,6 +99,18 @@ def test_search_finds_words_by_their_beginnings_accents_aside(
 def test_search_takes_signs_of_the_query_language_as_text(index: Index, text: str) -> None:
     results = index.search(Filters(text=text), limit=50)
     assert results.total == len(results.titles) <= 1
+
+
+@given(text=st.text(max_size=100))
+@example(text="a\u19b0b")
+@example(text="\U0001e900x \u0345 ﷺ İ ǅ")
+def test_any_text_can_be_searched_for(text: str) -> None:
+    for _ in range(2):
+        results = WHOLE.search(Filters(text=text), limit=50)
+        assert results.total == len(results.titles) <= len(LIBRARY.titles)
+        text = WHOLE.did_you_mean(text)
+    assert len(WHOLE.suggest(text, limit=9)) <= len(LIBRARY.titles)
+    assert len(WHOLE.people(text, limit=9)) <= len(LIBRARY.titles)
 
 
 def test_search_for_signs_only_finds_nothing(index: Index) -> None:
@@ -207,9 +226,145 @@ def test_several_threads_search_one_index(index: Index) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize(
-    ("title", "sorted_as"),
-    [("The General", "general"), ("Élan", "elan"), ("A Trip", "trip"), ("Another", "another")],
-)
-def test_titles_are_sorted_without_accents_and_articles(title: str, sorted_as: str) -> None:
-    assert sort_title(title) == sorted_as
+def test_a_title_of_that_name_comes_first_then_whole_words_then_beginnings_then_people() -> None:
+    titles = (
+        Title(id="anywhere", title="Rain", synopsis="Somebody sings it.", popularity=99),
+        Title(id="people", title="Rain, too", cast=("Itō Daisuke",), popularity=98),
+        Title(id="begins", title="Italian Straw Hat", popularity=97),
+        Title(id="whole", title="Some Like It", popularity=96),
+        Title(id="named", title="It", popularity=1),
+        Title(id="other", title="Nothing of the kind", popularity=100),
+    )
+    index = Index(Library(titles=titles))
+    assert found(index, text="it") == ["named", "whole", "begins", "people", "anywhere"]
+    assert [each.id for each in index.suggest("it", limit=9)] == found(index, text="it")[:-1]
+
+
+def test_people_are_found_by_the_beginnings_of_their_names() -> None:
+    one = Title(
+        id="a", title="A", director="Clyde Bruckman and Buster Keaton", cast=("Buster Keaton",)
+    )
+    two = Title(id="b", title="B", cast=("Buster Keaton", "Sybil Seely"))
+    index = Index(Library(titles=(one, two)))
+    assert [(each.label, each.count) for each in index.people("keat bus", limit=3)] == [
+        ("Buster Keaton", 2)
+    ]
+    assert index.people("nobody", limit=3) == index.people("?", limit=3) == ()
+
+
+def test_length_and_letter_are_filters_and_what_came_last_an_order() -> None:
+    dated = Title(id="new", title="The Zebra", added_at_ms=2, runtime_seconds=1800)
+    older = Title(id="old", title="Zoo", added_at_ms=1, runtime_seconds=1799, popularity=9)
+    index = Index(Library(titles=(dated, older, PLAIN)))
+    assert found(index, under_minutes=30) == ["old"]
+    assert found(index, under_minutes=60) == ["old", "new"]
+    assert found(index, letter="z") == ["old", "new"]
+    assert found(index, sort="added") == ["new", "old", "01"]
+    assert [(each.value, each.count) for each in index.letters] == [("s", 1), ("z", 2)]
+
+
+def test_misspelt_words_are_put_right_if_that_finds_something(index: Index) -> None:
+    assert index.did_you_mean("bunyn") == "Bunny"
+    assert index.did_you_mean("big bunyn") == "big Bunny"
+    assert index.did_you_mean("meliess") == "Méliès"
+    assert index.did_you_mean("bunny") == ""
+    assert index.did_you_mean("bunyn voyage") == ""
+    assert index.did_you_mean("xq") == index.did_you_mean("zzzzzzzz") == ""
+
+
+def test_like_is_first_what_shares_people_and_genres_and_never_itself() -> None:
+    asked = Title(id="a", title="A", genres=("drama", "comedy"), cast=("Pearl White",), year=1914)
+    same = Title(id="same", title="B", genres=("drama",), cast=("Pearl White",), year=1930)
+    near = Title(id="near", title="C", genres=("drama",), year=1916)
+    both = Title(id="both", title="D", genres=("comedy", "drama"), year=1999, kind="show")
+    far = Title(id="far", title="E", genres=("horror",), year=1960, popularity=99)
+    index = Index(Library(titles=(far, near, both, same, asked)))
+    assert [each.id for each in index.like(asked, limit=9)] == ["both", "same", "near", "far"]
+    assert [each.id for each in index.like(asked, limit=1)] == ["both"]
+    unknown = Title(id="new", title="New", genres=("horror",))
+    assert index.like(unknown, limit=1) == (far,)
+
+
+def test_rows_begin_with_what_came_last_and_what_is_short() -> None:
+    titles = tuple(
+        Title(id=str(n), title=str(n), genres=("drama",), added_at_ms=n, runtime_seconds=60 * n)
+        for n in range(4)
+    )
+    rows = Index(Library(titles=titles)).rows
+    assert [(row.label, row.query) for row in rows] == [
+        ("Recently added", "sort=added"),
+        ("Short on time", "length=30"),
+        ("Drama", "genre=drama"),
+    ]
+    assert [title.id for title in rows[0].titles] == ["3", "2", "1", "0"]
+
+
+def test_what_cannot_be_read_is_kept_as_sentences() -> None:
+    index = Index([Unreadable(sentence="library / x: no title."), PLAIN])
+    assert index.skipped == ("library / x: no title.",)
+    assert index.count == 1
+
+
+def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    database = staged(LIBRARY)
+    assert list(tmp_path.iterdir()) == []
+    index = Index(database)
+    assert found(index, text="bunny") == ["big-buck-bunny"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def many() -> Index:
+    return Index(synthetic(TestMany.COUNT))
+
+
+class TestMany:
+    """Three thousand titles: what a page costs must not grow with them."""
+
+    COUNT = 3000
+
+    def test_titles_become_objects_only_to_be_shown(self, many: Index) -> None:
+        many.search(Filters(text="a"), limit=24)
+        gc.collect()
+        held = sum(type(each) is Title for each in gc.get_objects())
+        assert held < self.COUNT / 3
+
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            Filters(),
+            Filters(text="a"),
+            Filters(text="the l", sort="title"),
+            Filters(text="s", kind="show", genre="drama", sort="newest"),
+            Filters(kind="movie", genre="comedy", under_minutes=30, decade=1920),
+        ],
+    )
+    def test_a_page_reads_its_own_titles_and_scans_no_table(
+        self, many: Index, monkeypatch: pytest.MonkeyPatch, filters: Filters
+    ) -> None:
+        many.search(filters, limit=24)
+        read: list[int] = []
+        plans: list[str] = []
+        rows = Database.rows
+
+        def watched(
+            self: Database, statement: str, values: object = ()
+        ) -> list[tuple[object, ...]]:
+            plan = rows(self, f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
+            plans.extend(str(step[3]) for step in plan)
+            found = rows(self, statement, values)  # type: ignore[arg-type]
+            read.append(len(found))
+            return found
+
+        monkeypatch.setattr(Database, "rows", watched)
+        page = many.search(filters, limit=24, offset=24)
+        assert sum(read) <= 24 + len(page.titles)
+        assert not [plan for plan in plans if plan.startswith("SCAN")]
+
+    def test_pages_to_the_end_have_every_title_once(self, many: Index) -> None:
+        filters = Filters(text="t", sort="oldest")
+        total = many.search(filters, limit=1).total
+        pages = [many.search(filters, limit=500, offset=at).titles for at in range(0, total, 500)]
+        ids = [title.id for page in pages for title in page]
+        assert len(ids) == len(set(ids)) == total > 500

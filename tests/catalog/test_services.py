@@ -8,6 +8,7 @@ import pytest
 from catalog.entities import Library, Title
 from catalog.services import Catalogue
 from gtsite.dynamodb.errors import DataError, NoRegionAvailable
+from gtsite.dynamodb.meter import Call, meter, record
 
 WAIT_SECONDS = 5.0
 
@@ -24,6 +25,8 @@ class Reader:
     """A table that can be away, or slow: `gate` is waited for by every reading."""
 
     def __init__(self) -> None:
+        self.takes_seconds = 0.0
+        self.clock: Clock | None = None
         self.titles: tuple[Title, ...] = (Title(id="a", title="A"),)
         self.away = False
         self.count = 0
@@ -34,6 +37,8 @@ class Reader:
     def __call__(self) -> Library:
         self.count += 1
         self.gate.wait(WAIT_SECONDS)
+        if self.clock is not None:
+            self.clock.seconds += self.takes_seconds
         try:
             if self.away:
                 raise NoRegionAvailable(["us-west-2"])
@@ -76,10 +81,10 @@ def test_an_index_without_titles_is_read_again_by_the_next_reader(
     catalogue: Catalogue, reader: Reader
 ) -> None:
     reader.titles = ()
-    assert catalogue.index().titles == ()
+    assert catalogue.index().count == 0
     reader.titles = (Title(id="a", title="A"),)
-    assert catalogue.index().titles == reader.titles
-    assert catalogue.index().titles == reader.titles
+    assert catalogue.index().find("a") == reader.titles[0]
+    assert catalogue.index().find("a") == reader.titles[0]
     assert reader.count == 2
 
 
@@ -94,7 +99,8 @@ def test_an_old_index_is_handed_out_at_once_and_replaced_in_the_background(
     assert catalogue.index() is old
     reader.gate.set()
     until(lambda: catalogue.index() is not old)
-    assert [title.id for title in catalogue.index().titles] == ["b"]
+    assert catalogue.index().find("b") is not None
+    assert catalogue.index().find("a") is None
     assert reader.count == 2
 
 
@@ -148,7 +154,7 @@ def test_with_no_index_and_no_region_the_reader_is_told(
     assert reader.count == 1
     reader.away = False
     clock.seconds += 2
-    assert catalogue.index().titles
+    assert catalogue.index().count
 
 
 def test_errors_other_than_the_tables_pass_up(clock: Clock) -> None:
@@ -196,5 +202,45 @@ def test_readers_that_come_at_once_share_one_failure(catalogue: Catalogue, reade
 def test_warming_up_builds_before_anyone_asks(catalogue: Catalogue, reader: Reader) -> None:
     catalogue.warm()
     assert reader.done.wait(WAIT_SECONDS)
-    assert catalogue.index().titles
+    assert catalogue.index().count
     assert reader.count == 1
+
+
+def test_a_table_that_takes_long_to_read_is_read_less_often(
+    catalogue: Catalogue, reader: Reader, clock: Clock
+) -> None:
+    reader.clock, reader.takes_seconds = clock, 10.0
+    catalogue.index()
+    reader.done.clear()
+    clock.seconds += 199
+    catalogue.index()
+    assert not reader.done.wait(0.1)
+    clock.seconds += 2
+    catalogue.index()
+    assert reader.done.wait(WAIT_SECONDS)
+    assert reader.count == 2
+
+
+def test_a_refresh_behind_the_readers_rests_as_long_as_it_works(clock: Clock) -> None:
+    rests: list[float] = []
+    titles = tuple(Title(id=f"t{n}", title="T") for n in range(250))
+    catalogue = Catalogue(
+        lambda: Library(titles=titles), max_age_seconds=60, clock=clock, rest=rests.append
+    )
+    catalogue.index()
+    assert rests == []
+    clock.seconds += 61
+    catalogue.index()
+    until(lambda: catalogue.age_seconds == 0)
+    assert len(rests) == 2
+    assert all(0 <= rest < WAIT_SECONDS for rest in rests)
+
+
+def test_the_request_that_waits_for_the_first_index_is_not_charged_with_it(clock: Clock) -> None:
+    def read() -> Library:
+        record(Call(region="us-west-2", operation="Query", elapsed_ms=1, ok=True))
+        return Library(titles=(Title(id="a", title="A"),))
+
+    with meter() as calls:
+        assert Catalogue(read, max_age_seconds=60, clock=clock).index().count == 1
+    assert calls.calls == []

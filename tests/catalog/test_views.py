@@ -1,5 +1,6 @@
 """Browsing through the browser's door: filters, pages, fragments, pictures."""
 
+import html
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from pytest_django import Settings
 
 from catalog.services import catalogue
 from tests.support.engines import ThreeRegions
-from tests.support.site import HOME, put
+from tests.support.site import HOME, calls, put
 
 HTMX = {"HX-Request": "true"}
 MANY = 60
@@ -179,3 +180,91 @@ def test_a_title_put_into_the_table_appears_when_the_index_is_old(
     put(site, HOME, {"PK": "library", "SK": "new", "title": "Brand New"})
     catalogue().refresh()
     assert ids(client.get("/browse/?q=brand").content) == ["new"]
+
+
+@pytest.mark.usefixtures("site")
+def test_what_was_searched_for_is_marked_and_nothing_else_is_markup(client: Client) -> None:
+    page = client.get("/browse/?q=tom").content.decode()
+    assert "&lt;<mark>Tom</mark> &amp; &quot;Jerry&#x27;s&quot;&gt;" in page
+    assert (
+        "A lone young woman looks for a <mark>dragon</mark>."
+        in client.get("/browse/?q=dragon").content.decode()
+    )
+    hostile = client.get("/browse/?q=script").content.decode()
+    assert "&lt;/<mark>script</mark>&gt;&lt;<mark>script</mark>&gt;alert(1)" in hostile
+    assert "Episode <mark>Gran</mark> Dillama" not in page
+    assert "<mark>Gran</mark> Dillama" in client.get("/browse/?q=gran").content.decode()
+
+
+@pytest.mark.usefixtures("site")
+def test_each_filter_in_use_can_be_taken_off_by_a_link(client: Client) -> None:
+    page = client.get("/browse/?q=a&kind=movie&genre=comedy&length=30").content.decode()
+    chips = re.findall(r'class="chip" href="([^"]+)"', page)
+    assert [html.unescape(chip) for chip in chips] == [
+        "/browse/?kind=movie&genre=comedy&length=30",
+        "/browse/?q=a&genre=comedy&length=30",
+        "/browse/?q=a&kind=movie&length=30",
+        "/browse/?q=a&kind=movie&genre=comedy",
+    ]
+
+
+@pytest.mark.usefixtures("site")
+def test_finding_nothing_offers_another_spelling_and_one_filter_less(client: Client) -> None:
+    page = html.unescape(client.get("/browse/?q=sintl&kind=movie").content.decode())
+    assert 'href="/browse/?q=Sintel&kind=movie"' in page
+    page = html.unescape(client.get("/browse/?q=sintel&kind=show").content.decode())
+    assert 'href="/browse/?q=sintel">Without Shows: 1 title' in page
+    assert 'href="/browse/?kind=show">Without “sintel”: 1 title' in page
+
+
+@pytest.mark.usefixtures("site")
+def test_suggestions_are_a_list_box_for_scripts_and_a_page_of_links_without(client: Client) -> None:
+    options = client.get("/suggest/?q=lla", headers=HTMX)
+    assert b"<html" not in options.content
+    assert b'role="listbox"' in options.content
+    assert b'data-href="/browse/?q=lla"' in options.content
+    named = client.get("/suggest/?q=sin", headers=HTMX).content.decode()
+    assert 'data-href="/title/sintel/"' in named
+    assert "<mark>Sin</mark>tel" in named
+    page = client.get("/suggest/?q=colin").content.decode()
+    assert 'href="/title/sintel/"' in page
+    assert 'href="/browse/?q=Colin%20Levy"' in page
+    assert client.get("/suggest/").status_code == 200
+    assert "No title or person" in client.get("/suggest/?q=zzz").content.decode()
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_suggestions_for_too_much_are_refused(client: Client, headers: dict[str, str]) -> None:
+    response = client.get("/suggest/", {"q": "x" * 101}, headers=headers)
+    assert response.status_code == 422
+    assert "at most 100 characters" in response.content.decode()
+
+
+@pytest.mark.usefixtures("site")
+def test_credits_name_makers_and_licence_of_every_title(client: Client) -> None:
+    page = client.get("/credits/").content.decode()
+    assert set(ids(page.encode())) == {"sintel", "caminandes", "01", "quoted"}
+    assert "© Blender Foundation" in page
+    assert 'href="https://creativecommons.org/licenses/by/3.0/"' in page
+    assert ids(client.get("/credits/?letter=c").content) == ["caminandes"]
+    assert client.get("/credits/?letter=zz").status_code == 422
+
+
+def test_credits_go_on_page_after_page(client: Client, many: ThreeRegions) -> None:
+    del many
+    first = client.get("/credits/")
+    found = re.search(r'hx-get="(/credits/\?cursor=[^"]+)"', first.content.decode())
+    assert found is not None
+    more = client.get(html.unescape(found[1]), headers=HTMX)
+    assert b"<html" not in more.content
+    assert len(set(ids(first.content) + ids(more.content))) == MANY + 4
+    broken = client.get("/credits/?cursor=x", headers=HTMX)
+    assert broken.headers["HX-Retarget"] == "#credits"
+    assert ids(broken.content) == ids(first.content)
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("path", ["/browse/?q=s", "/suggest/?q=s", "/credits/", "/browse/?q=zz"])
+def test_none_of_this_asks_dynamodb(client: Client, path: str) -> None:
+    assert calls(client.get(path)) == 0

@@ -283,3 +283,52 @@ def test_stopped_by_ctrl_c_and_run_again_it_ends_with_the_same_items(
         .paginate(TableName="global-serverless", Select="COUNT")
     )
     assert counted == 20_000
+
+
+class TestSynthetic:
+    def test_invented_titles_go_into_the_site_s_table_and_out_again(
+        self, manage: Manage, site_regions: ThreeRegions
+    ) -> None:
+        ran = manage("load", "--synthetic", "40")
+        items = stored(site_regions, OREGON)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out == f"{len(items)} items written to global-serverless in us-west-2\n"
+        assert sum(item["PK"]["S"] == "library" for item in items) == 40
+        assert any(item["PK"]["S"] == "show#syn-000019" for item in items)
+        site_regions.client(OREGON).put_item(
+            TableName="global-serverless", Item={"PK": {"S": "library"}, "SK": {"S": "mine"}}
+        )
+        ran = manage("load", "--synthetic", "40", "--remove")
+        assert ran.out == f"{len(items)} items removed from global-serverless in us-west-2\n"
+        assert [item["SK"]["S"] for item in stored(site_regions, OREGON)] == ["mine"]
+
+    def test_dry_runs_write_and_remove_nothing(
+        self, manage: Manage, site_regions: ThreeRegions
+    ) -> None:
+        result = manage("load", "--synthetic", "20", "--seed", "7", "--dry-run", "--json").json
+        assert (result["synthetic"], result["seed"], result["dry_run"]) == (20, 7, True)
+        assert result["written"] > 20
+        assert stored(site_regions, OREGON) == []
+        removed = manage(
+            "load", "--synthetic", "20", "--seed", "7", "--remove", "--dry-run", "--json"
+        )
+        assert removed.json["removed"] == result["written"]
+
+    @pytest.mark.usefixtures("site_regions")
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--synthetic", "0"], "--synthetic is 0: write 1 to 1,000,000."),
+            (["--synthetic", "1000001"], "--synthetic is 1000001: write 1 to 1,000,000."),
+            (["global-serverless", "x.csv", "--synthetic", "3"], "one at a time."),
+            (["--synthetic", "3", "--map", "PK"], "--synthetic reads none."),
+            (["global-serverless"], "Name a table and the file to load"),
+            (["global-serverless", __file__, "--remove"], "--remove goes with --synthetic"),
+        ],
+    )
+    def test_what_makes_no_sense_is_said_in_one_sentence(
+        self, manage: Manage, arguments: list[str], said: str
+    ) -> None:
+        ran = manage("load", *arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert said in ran.err

@@ -456,6 +456,62 @@ class TestMisconfigured:
             router.call(world.ask, pinned=OHIO)
 
 
+class TestSideBySide:
+    def test_both_are_carried_out_at_once(self, router: Router) -> None:
+        """Each waits for the other: one after another they would wait for ever."""
+        together = threading.Barrier(2, timeout=10)
+        assert router.both(lambda: ("a", together.wait())[0], lambda: together.wait() >= 0) == (
+            "a",
+            True,
+        )
+
+    def test_many_are_carried_out_some_at_a_time_in_their_order(self, router: Router) -> None:
+        together = threading.Barrier(3, timeout=10)
+        tasks = [lambda number=number: (together.wait(), number)[1] for number in range(6)]
+        assert router.side_by_side(tasks, at_once=3) == list(range(6))
+        assert router.side_by_side([]) == []
+
+    def test_the_meter_counts_all_of_them(self, router: Router, world: World) -> None:
+        with meter() as calls:
+            router.both(lambda: router.call(world.ask), lambda: router.call(world.ask))
+            router.side_by_side([lambda: router.call(world.ask)] * 3)
+        assert len(calls.calls) == 5
+
+    @pytest.mark.parametrize("fails", [0, 1])
+    def test_the_other_one_has_ended_before_a_failure_passes_up(
+        self, router: Router, fails: int
+    ) -> None:
+        begun, ended = threading.Event(), threading.Event()
+
+        def fail() -> None:
+            assert begun.wait(10)
+            raise TableMissing("t", OREGON)
+
+        def work() -> None:
+            begun.set()
+            threading.Event().wait(0.05)
+            ended.set()
+
+        tasks = [work, work]
+        tasks[fails] = fail
+        with pytest.raises(TableMissing):
+            router.both(*tasks)
+        assert ended.is_set()
+
+    def test_after_a_failure_none_is_begun(self, router: Router) -> None:
+        done: list[int] = []
+
+        def work(number: int) -> None:
+            done.append(number)
+            if number == 1:
+                raise TableMissing("t", OREGON)
+
+        tasks = [lambda number=number: work(number) for number in range(6)]
+        with pytest.raises(TableMissing):
+            router.side_by_side(tasks, at_once=2)
+        assert sorted(done) == [0, 1]
+
+
 class TestFanOut:
     def test_every_region_answers_in_the_order_asked_for(
         self, router: Router, world: World

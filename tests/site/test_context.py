@@ -56,6 +56,7 @@ def test_it_says_who_answered(meter: Meter | None, sentence: str, away: bool) ->
 def test_a_region_passed_over_is_away_without_being_asked(
     client: Client, site: ThreeRegions
 ) -> None:
+    client.get("/")
     site.refuse(HOME)
     client.get("/")
     assert served(metered((NEXT, 4.0, True)), OREGON).away

@@ -36,6 +36,7 @@ def blackhole(regions: ThreeRegions, region: str) -> None:
 def test_with_the_local_region_away_every_page_is_answered_from_the_next(
     client: Client, site: ThreeRegions, fail: Failing
 ) -> None:
+    client.get("/")
     fail(site, HOME)
     first = client.get("/")
     assert first.status_code == 200
@@ -49,9 +50,10 @@ def test_with_the_local_region_away_every_page_is_answered_from_the_next(
 def test_with_the_local_region_away_only_the_first_page_pays_for_it(
     client: Client, site: ThreeRegions, fail: Failing
 ) -> None:
+    client.get("/")
     fail(site, HOME)
-    assert "2 calls" in client.get("/").headers["Server-Timing"]
-    assert "1 call:" in client.get("/").headers["Server-Timing"]
+    assert "1 call:" not in client.get("/title/sintel/").headers["Server-Timing"]
+    assert "1 call:" in client.get("/title/sintel/").headers["Server-Timing"]
 
 
 @pytest.mark.parametrize("fail", [refuse, blackhole])
@@ -80,6 +82,7 @@ def test_the_first_index_comes_from_the_next_region(
 def test_a_table_missing_in_the_local_region_is_read_in_the_next(
     client: Client, site: ThreeRegions
 ) -> None:
+    client.get("/")
     site.client(HOME).delete_table(TableName="global-serverless")
     response = client.get("/")
     assert (response.status_code, response.headers["X-Served-Region"]) == (200, NEXT)
@@ -88,6 +91,7 @@ def test_a_table_missing_in_the_local_region_is_read_in_the_next(
 def test_with_every_region_away_browsing_goes_on_and_says_what_is_paused(
     client: Client, site: ThreeRegions
 ) -> None:
+    client.get("/")
     for region in site.names:
         site.refuse(region)
     home = client.get("/").content.decode()
@@ -105,6 +109,7 @@ def test_with_every_region_away_browsing_goes_on_and_says_what_is_paused(
 def test_with_every_region_away_a_position_is_a_503_to_be_tried_again(
     client: Client, site: ThreeRegions, method: str
 ) -> None:
+    client.get("/")
     for region in site.names:
         site.refuse(region)
     response = getattr(client, method)("/bookmarks/sintel/", SAVED)
@@ -137,6 +142,7 @@ def test_the_index_is_kept_while_every_region_is_away(client: Client, site: Thre
 
 
 def test_the_breaker_is_there_to_see(client: Client, site: ThreeRegions) -> None:
+    client.get("/")
     assert client.get("/status/").content.decode().count("Answering") == len(site.names)
     site.refuse(HOME)
     client.get("/")

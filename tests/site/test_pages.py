@@ -12,7 +12,7 @@ from tests.support.engines import ThreeRegions
 from tests.support.site import HOME, calls
 
 PAGES = [
-    ("/", 1),
+    ("/", 2),
     ("/title/sintel/", 1),
     ("/title/caminandes/", 1),
     ("/title/01/", 1),
@@ -33,6 +33,7 @@ HTML = [path for path, _ in PAGES if ".svg" not in path and "/bookmarks/" not in
 def test_a_page_takes_so_many_calls_when_the_index_is_warm(
     client: Client, path: str, count: int
 ) -> None:
+    client.get("/")
     response = client.get(path)
     assert response.status_code == 200
     assert calls(response) == count
@@ -52,7 +53,7 @@ def test_calls_do_not_grow_with_what_a_viewer_has_begun(client: Client) -> None:
     form = {"position": 30, "duration": 100, "sent_at": 1}
     for content in ("sintel", "01", "caminandes/S01E01", "caminandes/S01E02"):
         assert client.post(f"/bookmarks/{content}/", form).status_code == 204
-    assert calls(client.get("/")) == 1
+    assert calls(client.get("/")) == 2
     assert calls(client.get("/title/caminandes/")) == 1
 
 
@@ -74,7 +75,9 @@ def test_a_page_has_no_inline_script_or_style(client: Client, path: str) -> None
     response = client.get(path)
     page = response.content.decode()
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=", page)
-    assert all(" src=" in tag for tag in re.findall(r"<script[^>]*>", page))
+    data = '<script type="application/ld+json">'
+    scripts = [tag for tag in re.findall(r"<script[^>]*>", page) if tag != data]
+    assert all(" src=" in tag for tag in scripts)
     policy = response.headers["Content-Security-Policy"]
     assert "script-src 'self';" in f"{policy};"
     assert "style-src 'self';" in f"{policy};"
@@ -83,7 +86,7 @@ def test_a_page_has_no_inline_script_or_style(client: Client, path: str) -> None
 
 @pytest.mark.usefixtures("site")
 def test_titles_are_text_wherever_they_stand(client: Client) -> None:
-    for path in ("/", "/title/quoted/", "/watch/quoted/", "/browse/?q=tom"):
+    for path in ("/", "/title/quoted/", "/watch/quoted/", "/browse/?genre=comedy"):
         page = client.get(path).content.decode()
         assert "&lt;Tom &amp; &quot;Jerry&#x27;s&quot;&gt;" in page
         assert "<Tom" not in page

@@ -58,6 +58,7 @@ def test_production_names_everything_that_is_missing_and_stops() -> None:
         ({"GT_REGIONS": "oregon"}, "GT_REGIONS is 'oregon'"),
         ({"GT_REGIONS": "eu-west-1,us-moon-1"}, "GT_REGIONS is 'eu-west-1,us-moon-1'"),
         ({"REGION_FALLBACK": "maybe"}, "REGION_FALLBACK is 'maybe'"),
+        ({"PROXIES": "many"}, "PROXIES is 'many'"),
     ],
 )
 def test_production_refuses_what_cannot_be_meant(changes: dict[str, str], said: str) -> None:

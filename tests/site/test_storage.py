@@ -27,7 +27,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_scripts_import_each_other_by_hashed_names(collected: Path) -> None:
     for name in ("site", "player"):
         script = (collected / staticfiles_storage.url(f"js/{name}.js").split("/", 2)[2]).read_text()
-        imported = re.findall(r'from "(\./[^"]+)"', script)
+        imported = re.findall(r'(?:from |import\()"(\./[^"]+)"', script)
         assert imported
         for each in imported:
             assert re.fullmatch(r"\./\w+\.[0-9a-f]{12}\.js", each)

@@ -1,0 +1,53 @@
+"""Accounts made and entered through the site's own forms."""
+
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from django.test import Client
+from pytest_django import Settings
+
+from gtsite.dynamodb import connection
+from gtsite.dynamodb.items import from_item
+from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
+from gtsite.viewers import sessions
+from tests.support.engines import ThreeRegions
+
+NAME = "Ada Lovelace"
+PASSWORD = "difference engine no. 2"
+OTHER_PASSWORD = "analytical engine no. 1"
+
+
+def sign_up(client: Client, *, name: str = NAME, password: str = PASSWORD) -> HttpResponseBase:
+    """Makes an account, and is signed in with it."""
+    response = client.post("/viewers/sign-up/", {"name": name, "password": password})
+    assert response.status_code == 302, response.content.decode()
+    return response
+
+
+def sign_in(client: Client, *, name: str = NAME, password: str = PASSWORD) -> HttpResponseBase:
+    return client.post("/viewers/sign-in/", {"name": name, "password": password})
+
+
+def is_signed_in(client: Client) -> bool:
+    """Whether the site shows this client its account."""
+    return client.get("/viewers/account/").status_code == 200
+
+
+def settle_in(settings: Settings, region: str) -> None:
+    """From now on the site is that region's: another process, which has seen nothing yet."""
+    settings.GT_LOCAL_REGION = region
+    sessions.markers = sessions.Markers()
+    connection.reset()
+
+
+def items(regions: ThreeRegions, region: str, prefix: str) -> list[dict[str, Any]]:
+    """What a region holds under partitions that begin so."""
+    found = regions.client(region).scan(TableName=GLOBAL_SERVERLESS.name)["Items"]
+    return [from_item(item) for item in found if item["PK"]["S"].startswith(prefix)]
+
+
+def replicate(regions: ThreeRegions, source: str, target: str) -> None:
+    """Everything one region has about accounts, copied to another: these engines do not."""
+    for item in regions.client(source).scan(TableName=GLOBAL_SERVERLESS.name)["Items"]:
+        if item["PK"]["S"].startswith(("viewer#", "viewer-")):
+            regions.client(target).put_item(TableName=GLOBAL_SERVERLESS.name, Item=item)
