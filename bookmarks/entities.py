@@ -21,6 +21,7 @@ class Bookmark:
     the server's; 0 for items written without one. `region` is the region of the site the position
     was sent to, which is the replica that took it unless that region was away. `hidden_at_ms` is
     when the viewer took it off Continue watching, 0 for never: it comes back with a newer position.
+    `expires_at_seconds` is written and not read back: when nobody can ask for it any more.
     """
 
     viewer_id: str
@@ -31,6 +32,7 @@ class Bookmark:
     region: str = ""
     finished: bool = False
     hidden_at_ms: int = 0
+    expires_at_seconds: int | None = None
 
     @property
     def hidden(self) -> bool:
@@ -39,11 +41,12 @@ class Bookmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListEntry:
-    """A title on one viewer's list: a movie, or a show as a whole."""
+    """A title on one viewer's list: a movie, or a show as a whole. It expires as bookmarks do."""
 
     viewer_id: str
     title_id: str
     added_at_ms: int
+    expires_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,11 @@ def merge(*, anonymous_id: str, viewer_id: str, settled: bool = False, **_: Any)
     Every write is absolute and conditional, some of them side by side, so it may be done twice,
     in two regions, or be cut short: all of it again does no harm. Raises `DataError`.
 
-    Only a merge that is `settled` removes what was copied, and of that nothing that has changed
-    in the meantime. Settled means that replication has long caught up: what the viewer did in
-    another region a moment before signing in may be missing here as yet, and removing the older
-    state of an item here would undo the newer one there. Until then a further merge picks up
-    what has arrived since.
+    What was copied is removed, but for what has changed in the meantime. Entries of the list go
+    at once, or a further merge would bring back what the viewer takes off after it. Positions go
+    only with a merge that is `settled`, which means that replication has long caught up: a newer
+    one from another region may be missing here as yet, and removing the older one here would undo
+    it there. Until then a further merge picks up what has arrived since.
     """
     table = site_table()
     bookmarks, my_list = Bookmarks(table), MyList(table)
@@ -30,8 +30,7 @@ def merge(*, anonymous_id: str, viewer_id: str, settled: bool = False, **_: Any)
         lambda: list(my_list.iter_entries(anonymous_id)),
     )
     _copy(table, bookmarks, my_list, positions, entries, viewer_id)
-    if settled:
-        _remove(table, bookmarks, my_list, positions, entries)
+    _remove(table, bookmarks, my_list, positions if settled else (), entries)
 
 
 def delete_everything(*, viewer_id: str, **_: Any) -> None:

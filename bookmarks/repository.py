@@ -23,7 +23,7 @@ Entity = TypeVar("Entity")
 
 LIST_SUFFIX = "#list"
 LIST_LENGTH = 500
-"""The longest list that is shown."""
+"""The longest list that is shown; one that is kept has at most every title of the catalogue."""
 
 OWN_SIGN = "#"
 """Sort keys that begin with it are no content ids: the site keeps something of its own there."""
@@ -188,8 +188,9 @@ def bookmark_to_item(bookmark: Bookmark) -> dict[str, Any]:
         "region": bookmark.region,
         "finished": bookmark.finished,
         "hidden_at": bookmark.hidden_at_ms or None,
+        "expires_at": bookmark.expires_at_seconds,
     }
-    return {name: value for name, value in item.items() if value is not None}
+    return _known(item)
 
 
 def bookmark_from_item(item: Item) -> Bookmark:
@@ -207,11 +208,13 @@ def bookmark_from_item(item: Item) -> Bookmark:
 
 
 def entry_to_item(entry: ListEntry) -> dict[str, Any]:
-    return {
+    item: dict[str, Any] = {
         "PK": entry.viewer_id + LIST_SUFFIX,
         "SK": entry.title_id,
         "added_at": entry.added_at_ms,
+        "expires_at": entry.expires_at_seconds,
     }
+    return _known(item)
 
 
 def entry_from_item(item: Item) -> ListEntry:
@@ -232,6 +235,10 @@ def _readable(items: Iterable[Item], read: Callable[[Item], Entity]) -> Iterator
             yield read(item)
         except BookmarkError as error:
             logger.warning("left out: %s", error)
+
+
+def _known(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if value is not None}
 
 
 def _unless_refused(write: Callable[[], object]) -> bool:

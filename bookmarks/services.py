@@ -20,6 +20,7 @@ from bookmarks.repository import Bookmarks, MyList
 from catalog.entities import Episode, Programme, Title, split_content_id
 from catalog.index import Index
 from gtsite.dynamodb.errors import NoRegionAvailable, RegionUnavailable, Throttled
+from gtsite.viewers.services import expires_at_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +178,7 @@ def save_position(
             updated_at_ms=min(sent_at_ms, now_ms),
             region=region,
             finished=is_finished(position, duration),
+            expires_at_seconds=expires_at_seconds(viewer_id, now_ms=now_ms),
         )
     )
 
@@ -201,6 +203,7 @@ def mark_watched(
             updated_at_ms=now_ms,
             region=region,
             finished=watched,
+            expires_at_seconds=expires_at_seconds(viewer_id, now_ms=now_ms),
         )
     )
 
@@ -210,6 +213,14 @@ def keep_listed(
 ) -> None:
     """Puts a title on the list or takes it off: what is wanted is said, so twice does no harm."""
     if listed:
-        my_list.add(ListEntry(viewer_id=viewer_id, title_id=title_id, added_at_ms=now_ms))
+        expires = expires_at_seconds(viewer_id, now_ms=now_ms)
+        my_list.add(
+            ListEntry(
+                viewer_id=viewer_id,
+                title_id=title_id,
+                added_at_ms=now_ms,
+                expires_at_seconds=expires,
+            )
+        )
     else:
         my_list.remove(viewer_id, title_id)

@@ -89,6 +89,11 @@ class BrowseForm(SearchForm):
     def selects(self) -> list[forms.BoundField]:
         return [self["genre"], self["year"], self["length"], self["sort"]]
 
+    @property
+    def narrowed(self) -> bool:
+        """One of the selects was asked for something, understood or not."""
+        return any(field.value() for field in self.selects)
+
     def filters(self) -> Filters:
         """Only after `is_valid()`."""
         asked = self.cleaned_data

@@ -7,7 +7,7 @@ they are shown; which of them meet a filter is kept in memory (`catalog.bitmaps`
 
 import functools
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
@@ -22,7 +22,6 @@ from catalog.words import sort_title, words_of
 
 Sort = Literal["popular", "newest", "oldest", "title", "shortest", "added"]
 Column = Literal["title", "people", ""]
-Find = Callable[[Column, str, bool], int]
 
 SETS = """
 SELECT 'kind', kind, number FROM titles
@@ -45,7 +44,7 @@ ORDERS: Mapping[Sort, str] = {
 LENGTHS = (30, 60, 120)
 """Minutes: the lengths below which one may want a title to be."""
 FEATURED_AMONG = 7
-ROW_LENGTH = 16
+ROW_LENGTH = 12
 ROW_AT_LEAST = 3
 SHORT_MINUTES = 30
 KEPT_SEARCHES = 512

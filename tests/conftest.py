@@ -1,7 +1,9 @@
 """Fixtures for every test: storage engines, three regions, and the site on top of them."""
 
+import functools
 from collections.abc import Iterator
 
+import botocore.session
 import pytest
 from pytest_django import Settings
 
@@ -18,6 +20,15 @@ from tests.support.engines import (
 from tests.support.sandbox import RunningSandbox
 
 DEMO_LAG_MS = 400
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """Most tests make the site's clients anew: what the SDK knows of AWS stays the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.cache(botocore.session.create_loader)
+        patch.setattr("botocore.session.create_loader", once)
+        yield
 
 
 @pytest.fixture(scope="session", params=["dynoxide", "moto"])

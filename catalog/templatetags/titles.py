@@ -1,12 +1,16 @@
-"""How templates write lengths of time, and where a title's pictures are."""
+"""How templates write times, texts and names, and where a title's pictures are."""
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
 from catalog import pictures
+from catalog.words import Part
 
 CREATIVE_COMMONS = re.compile(r"^CC-([A-Z-]+)-([0-9.]+)$")
 
@@ -37,6 +41,15 @@ def duration(seconds: int | None) -> str:
     if not hours:
         return f"{minutes} min"
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+@register.filter
+def marked(parts: Iterable[Part]) -> SafeString:
+    """A text in which what was searched for is marked."""
+    written = (
+        f"<mark>{escape(each.text)}</mark>" if each.marked else escape(each.text) for each in parts
+    )
+    return mark_safe("".join(written))  # noqa: S308
 
 
 @register.filter

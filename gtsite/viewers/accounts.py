@@ -70,6 +70,7 @@ class Accounts:
             if there is None or not passwords.matches(password, there.password):
                 raise
             return self._entering(there, vouched=True)
+        sessions.markers.remember(profile.viewer_id, 0)
         return Viewer(id=profile.viewer_id, name=name, since_ms=now_ms)
 
     @sensitive_variables("password")

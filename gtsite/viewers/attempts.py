@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from gtsite.dynamodb.connection import router, site_table
-from gtsite.dynamodb.errors import RegionUnavailable, Throttled
+from gtsite.dynamodb.errors import NoRegionAvailable, RegionUnavailable, Throttled
 from gtsite.dynamodb.repository import Table
 from gtsite.dynamodb.router import BreakerState
 from gtsite.viewers.errors import TooManyAttempts
@@ -65,13 +65,16 @@ def count(*limits: Limit, now_seconds: int) -> None:
 def _add_one(table: Table, limit: Limit, start: int, window: int) -> int:
     """How many there are now. Where the local region is away, the next one keeps its counter."""
     key = f"attempts#{settings.GT_LOCAL_REGION}#{limit.digest}"
-    *others, last = _regions()
+    *others, last = regions = _regions()
     for region in others:
         try:
             return _add_in(table.at(region), key, start, window)
         except (RegionUnavailable, Throttled):
             continue
-    return _add_in(table.at(last), key, start, window)
+    try:
+        return _add_in(table.at(last), key, start, window)
+    except RegionUnavailable as error:
+        raise NoRegionAvailable(regions) from error
 
 
 def _add_in(table: Table, key: str, start: int, window: int) -> int:

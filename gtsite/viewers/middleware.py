@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
 
 from gtsite.viewers import services
 from gtsite.viewers.errors import SessionEnded
@@ -30,11 +31,24 @@ class Viewers:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.method == "GET" and is_page_request(request):
-            services.merge_pending(request.session, now_seconds=now_seconds())
-        return self._get_response(request)
+            try:
+                services.merge_pending(request.session, now_seconds=now_seconds())
+            except SessionEnded:
+                return session_ended(request)
+        response = self._get_response(request)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            _keep_from_others(request, response)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return session_ended(request) if isinstance(error, SessionEnded) else None
+
+
+def _keep_from_others(request: HttpRequest, response: HttpResponseBase) -> None:
+    """A signed-in viewer's page is kept nowhere: after signing out, Back must not show it."""
+    viewer = services.known_viewer(request)
+    if viewer is not None and viewer.signed_in:
+        patch_cache_control(response, no_store=True)
 
 
 def session_ended(request: HttpRequest) -> HttpResponse:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.encoding import iri_to_uri
 
 from gtsite.http import HtmxHttpRequest, came_from
 from gtsite.viewers.services import known_viewer
@@ -39,7 +40,7 @@ def to_page(request: HttpRequest, path: str, *, status: int = 403) -> HttpRespon
     """A redirect; htmx would put the page into a part of this one, so it gets `HX-Redirect`."""
     if not is_htmx(request):
         return HttpResponseRedirect(path)
-    return HttpResponse(status=status, headers={"HX-Redirect": path})
+    return HttpResponse(status=status, headers={"HX-Redirect": iri_to_uri(path)})
 
 
 def is_htmx(request: HttpRequest) -> bool:

@@ -71,7 +71,7 @@ class Profiles:
         try:
             found = self._at_home.get(_partition(name_key), PROFILE, consistent=True)
         except RegionUnavailable as error:
-            raise self._away(error) from error
+            raise HomeAway(self._home, outcome_unknown=False) from error
         return _readable(found.value)
 
     def add(self, profile: Profile) -> None:

@@ -1,18 +1,22 @@
 """Which viewer a request comes from, and how a session begins and ends.
 
-The session, a signed cookie, is the only witness. Nothing here but a merge asks DynamoDB.
+The session, a signed cookie, is the only witness. Nothing here but a merge asks DynamoDB. Nobody
+can take a cookie back: a copy of one goes on after its browser has signed out, until it expires or
+the viewer signs out everywhere.
 """
 
 import logging
 import re
 import secrets
 
+from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
 from gtsite.dynamodb.errors import DataError
 from gtsite.viewers.entities import Viewer
+from gtsite.viewers.sessions import SLACK_SECONDS, ensure_current
 from gtsite.viewers.signals import signed_in
 
 SESSION_KEY = "viewer"
@@ -54,6 +58,16 @@ def new_viewer_id() -> str:
     return f"viewer-{secrets.token_urlsafe(16)}"
 
 
+def expires_at_seconds(viewer_id: str, *, now_ms: int) -> int | None:
+    """When (TTL) what an anonymous viewer keeps now may go: their cookie has expired by then.
+
+    Anybody may become as many of them as they like. None for an account: what is in it stays.
+    """
+    if not ANONYMOUS.fullmatch(viewer_id):
+        return None
+    return now_ms // 1000 + settings.SESSION_COOKIE_AGE + SLACK_SECONDS
+
+
 def begin_session(request: HttpRequest, viewer: Viewer, *, now_seconds: int) -> None:
     """Signs the viewer in: a session and a CSRF token that nobody can have known before.
 
@@ -92,7 +106,8 @@ def merge_pending(session: SessionBase, *, now_seconds: int) -> None:
 
     At sign-in, ten seconds later, and a last time, settled, when a minute has passed: what was
     done in another region a moment before may arrive only now. The one place where a merge that
-    fails is put off: it stays in the session, and is due again in ten seconds.
+    fails is put off: it stays in the session, and is due again in ten seconds. Raises
+    `SessionEnded`: nothing is added to what such a session led to, as it may be deleted.
     """
     viewer, merging = _from_session(session), session.get(MERGING)
     if viewer is None or merging is None:
@@ -103,6 +118,7 @@ def merge_pending(session: SessionBase, *, now_seconds: int) -> None:
     settled = now_seconds >= began + SETTLED_SECONDS
     following = began + (SETTLED_SECONDS if now_seconds > began else AGAIN_SECONDS)
     try:
+        ensure_current(viewer)
         signed_in.send(
             sender=Viewer, anonymous_id=anonymous_id, viewer_id=viewer.id, settled=settled
         )

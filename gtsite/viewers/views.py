@@ -51,7 +51,7 @@ INTERRUPTED = "Not everything could be deleted yet. Your account is still there:
 NEEDS_HOME = {
     "sign_up": "New accounts are made in {}. Signing in and watching go on.",
     "change_password": "Passwords are changed in {}. Yours is as it was.",
-    "delete_account": "Accounts are deleted from {} on. Yours is as it was.",
+    "delete_account": "Accounts are deleted in {}. Yours is as it was.",
 }
 NO_ANSWER = "{} did not answer, and may have done it all the same. Simply send it once more."
 

@@ -22,10 +22,10 @@ const TAKEN_FOR_MS = 24 * 60 * 60 * 1000;
 const CLOCK_SLACK_MS = 2000;
 const REFUSED = new Set([400, 404, 413, 415, 422]);
 
-/** How far this clock is ahead of the site's, as far as answers have told. */
+/** How far this clock is ahead of the site's, negative if behind, as far as answers have told. */
 let aheadMs = 0;
 
-/** Now, in ms since 1970. A clock that runs ahead would make old positions look new. */
+/** Now, in ms since 1970: by a wrong clock old positions would look new, or new ones old. */
 export function nowMs() {
   return Date.now() - aheadMs;
 }
@@ -33,7 +33,8 @@ export function nowMs() {
 function learnTime(response) {
   const theirs = Date.parse(response.headers.get("Date") ?? "");
   if (Number.isFinite(theirs)) {
-    aheadMs = Math.max(0, Date.now() - theirs - CLOCK_SLACK_MS);
+    const gap = Date.now() - theirs;
+    aheadMs = gap < 0 ? gap : Math.max(0, gap - CLOCK_SLACK_MS);
   }
 }
 
@@ -252,7 +253,7 @@ export class Outbox {
       return "over";
     }
     this.#renewed = true;
-    const still = await session.renew(this.#viewer);
+    const still = await session.renew(this.#viewer).catch(() => "unknown");
     if (still === "same" || still === "merged") {
       adoptFormer();
       this.#viewer = session.viewer;

@@ -4,7 +4,6 @@
  */
 
 const WAIT_MS = 150;
-const form = document.querySelector("[data-search]");
 
 function combobox(form) {
   const input = form.querySelector("input");
@@ -127,16 +126,4 @@ function combobox(form) {
   addEventListener("pageshow", close);
 }
 
-if (form) {
-  combobox(form);
-}
-
-/** A slash goes to the search of the page, as on many sites. */
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable], dialog, video");
-  const input = document.querySelector(".search__text, #id_q");
-  if (event.key === "/" && !typing && input?.checkVisibility?.()) {
-    event.preventDefault();
-    input.focus();
-  }
-});
+combobox(document.querySelector("[data-search]"));

@@ -66,6 +66,28 @@ const near = new IntersectionObserver(
 );
 document.querySelectorAll(".shelf").forEach((shelf) => near.observe(shelf));
 
+/* Search: suggestions are fetched where there is a box to type into, which a phone's header lacks */
+
+const search = document.querySelector("[data-search]");
+if (search) {
+  new IntersectionObserver(([{ isIntersecting }], watcher) => {
+    if (isIntersecting) {
+      watcher.disconnect();
+      import("./search.js");
+    }
+  }).observe(search);
+}
+
+/** A slash goes to the search of the page, as on many sites. */
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable], dialog, video");
+  const input = document.querySelector(".search__text, #id_q");
+  if (event.key === "/" && !typing && input?.checkVisibility?.()) {
+    event.preventDefault();
+    input.focus();
+  }
+});
+
 /* Menus close when something else is wanted */
 
 function closeMenus(except) {
@@ -213,6 +235,19 @@ function matchAddress() {
 
 document.addEventListener("htmx:historyRestore", matchAddress);
 addEventListener("pageshow", matchAddress);
+
+/** A key held down, or a double click, is one wish: what is pressed may have become its opposite. */
+const opposites = (event) => event.target.closest?.('form[hx-swap="outerHTML"] button');
+document.addEventListener("keydown", (event) => {
+  if (event.repeat && event.key === "Enter" && opposites(event)) {
+    event.preventDefault();
+  }
+});
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && opposites(event)) {
+    event.preventDefault();
+  }
+});
 
 /** Whoever pressed More by keyboard goes on at the first of what came. */
 let pressed = null;

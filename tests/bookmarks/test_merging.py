@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bookmarks.merging import delete_everything, merge
+from bookmarks.repository import MyList
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.connection import site_table
 from gtsite.dynamodb.errors import NoRegionAvailable
@@ -42,7 +43,7 @@ def on_list(table: Table, viewer: str) -> dict[str, int]:
 def test_of_two_positions_the_newer_one_stands_and_lists_are_joined(table: Table) -> None:
     keep(table, ANONYMOUS, "newer", 9)
     keep(table, ANONYMOUS, "older", 1)
-    keep(table, ANONYMOUS, "only", 5)
+    keep(table, ANONYMOUS, "only", 5, expires_at=2_000_000_000)
     keep(table, ACCOUNT, "newer", 2)
     keep(table, ACCOUNT, "older", 3)
     keep(table, ACCOUNT, "own", 4)
@@ -53,6 +54,7 @@ def test_of_two_positions_the_newer_one_stands_and_lists_are_joined(table: Table
         merge(anonymous_id=ANONYMOUS, viewer_id=ACCOUNT)
         assert positions(table, ACCOUNT) == {"newer": 9, "older": 3, "only": 5, "own": 4}
         assert on_list(table, ACCOUNT) == {"both": 1, "here": 8}
+    assert "expires_at" not in (table.get(ACCOUNT, "only").value or {})
 
 
 def test_what_was_taken_off_stays_off(table: Table) -> None:
@@ -75,6 +77,15 @@ def test_what_was_copied_goes_when_it_has_settled_and_not_before(table: Table) -
             {"sintel": 5},
             {"sintel": 5},
         )
+
+
+def test_what_is_taken_off_the_list_after_it_stays_off(table: Table) -> None:
+    keep_listed(table, ANONYMOUS, "sintel", 5)
+    merge(anonymous_id=ANONYMOUS, viewer_id=ACCOUNT)
+    MyList(table).remove(ACCOUNT, "sintel")
+    for settled in (False, True):
+        merge(anonymous_id=ANONYMOUS, viewer_id=ACCOUNT, settled=settled)
+        assert on_list(table, ACCOUNT) == {}
 
 
 def test_what_another_region_sends_late_is_merged_once_it_is_here(table: Table) -> None:

@@ -15,7 +15,7 @@ from catalog.services import catalogue
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
 from gtsite.viewers.sessions import SESSIONS_KEY, Markers
 from tests.support.engines import ThreeRegions
-from tests.support.site import HOME, NEXT, calls, put, stored, viewer_id
+from tests.support.site import HOME, NEXT, put, stored, viewer_id
 
 GOOD = {"position": 754, "duration": 888, "sent_at": 1_700_000_000_000}
 
@@ -48,6 +48,8 @@ class TestPosition:
     ) -> None:
         post(client, "caminandes/S01E02", position=60, duration=146)
         (item,) = stored(site, HOME)
+        expires_at = int(item.pop("expires_at")["N"])
+        assert expires_at > time.time() + settings.SESSION_COOKIE_AGE
         assert item == {
             "PK": {"S": viewer_id(client)},
             "SK": {"S": "caminandes#S01E02"},
@@ -447,52 +449,6 @@ class TestRefusedForms:
         assert client.post(path.replace("sintel", "nowhere"), form).status_code == 404
         assert Client(enforce_csrf_checks=True).post(path, form).status_code == 403
         assert stored(site, HOME) == []
-
-
-@pytest.mark.usefixtures("site")
-class TestRequests:
-    """What a page costs: the same with one row or with three hundred."""
-
-    @pytest.fixture(params=[1, 300])
-    def watcher(self, request: pytest.FixtureRequest, client: Client, site: ThreeRegions) -> Client:
-        post(client)
-        listed(client, "sintel")
-        viewer = viewer_id(client)
-        for number in range(1, request.param):
-            put(
-                site,
-                HOME,
-                {"PK": viewer, "SK": f"old-{number}", "Bookmark": 9, "updated_at": number},
-                {"PK": f"{viewer}#list", "SK": f"old-{number}", "added_at": number},
-            )
-        return client
-
-    def test_of_a_viewer_who_was_here_before(self, watcher: Client) -> None:
-        costs = {
-            path: calls(watcher.get(path))
-            for path in (
-                "/",
-                "/list/",
-                "/title/sintel/",
-                "/title/caminandes/",
-                "/watch/sintel/",
-                "/watch/caminandes/",
-                "/bookmarks/sintel/",
-            )
-        }
-        assert costs.pop("/") == 2
-        assert set(costs.values()) == {1}
-        assert calls(watcher.post("/bookmarks/sintel/", GOOD | {"sent_at": 1_700_000_000_001})) == 1
-        assert calls(listed(watcher, "caminandes")) == 1
-        assert calls(listed(watcher, "caminandes", "0")) == 1
-        assert calls(shown(watcher, "sintel", "0")) == 1
-        assert calls(watcher.post("/watched/sintel/", {"watched": "1"})) == 1
-
-    @pytest.mark.parametrize(
-        "path", ["/", "/list/", "/title/sintel/", "/watch/sintel/", "/bookmarks/sintel/"]
-    )
-    def test_of_a_first_visit(self, client: Client, path: str) -> None:
-        assert calls(client.get(path)) == 0
 
 
 @pytest.mark.usefixtures("site")

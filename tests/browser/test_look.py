@@ -91,3 +91,21 @@ def test_the_ways_around_lie_at_the_foot_of_a_phone_and_cover_nothing(
     last = page.locator(".site-footer a").last.bounding_box()
     assert last is not None
     assert last["y"] + last["height"] <= bar["y"]
+
+
+def test_a_note_about_the_stand_in_moves_nothing_on_a_phone(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    page = open_page(f"{demo.site(HOME)}/watch/sintel/", width=390, height=844)
+    tops = [
+        page.evaluate(
+            """hidden => {
+                document.getElementById("saved").textContent = "Resumes at 5:00.";
+                document.getElementById("standin-note").hidden = hidden;
+                return document.querySelector("h1").getBoundingClientRect().top;
+            }""",
+            hidden,
+        )
+        for hidden in (True, False)
+    ]
+    assert tops[0] == tops[1]

@@ -12,6 +12,10 @@ from tests.support.sandbox import REGIONS
 pytestmark = pytest.mark.browser
 
 SHOW = "keaton-the-short-films"
+ONE_WISH = """() => {
+    window.asked = 0;
+    document.addEventListener('htmx:beforeRequest', () => { window.asked += 1; });
+}"""
 
 
 @pytest.fixture
@@ -64,6 +68,18 @@ def test_a_title_goes_on_the_list_by_keyboard_and_is_there(here: str, open_page:
     page.get_by_role("button", name="Remove Sintel from My List").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Undo")).to_be_focused()
+
+
+def test_a_double_click_or_a_key_held_down_is_one_wish(here: str, open_page: OpenPage) -> None:
+    page = open_page(f"{here}/title/nosferatu/")
+    page.evaluate(ONE_WISH)
+    page.get_by_role("button", name="My List", pressed=False).dblclick(delay=60)
+    expect(page.get_by_role("button", name="My List", pressed=True)).to_be_focused()
+    for _ in range(8):
+        page.keyboard.down("Enter")
+        expect(page.get_by_role("button", name="My List", pressed=False)).to_be_focused()
+    page.keyboard.up("Enter")
+    assert page.evaluate("window.asked") == 2
 
 
 def test_seasons_change_in_place_and_go_back(here: str, open_page: OpenPage) -> None:

@@ -1,6 +1,7 @@
 """The player in a real browser: its controls, what comes next, other tabs, and a bad connection."""
 
 import re
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -311,14 +312,31 @@ def test_a_tab_that_rested_asks_before_it_goes_on(demo: RunningDemo, open_page: 
     expect(first.get_by_text("You are at 2:3")).to_be_hidden()
 
 
-def test_another_form_token_is_fetched_once_and_the_position_is_kept(
+def test_another_form_token_is_fetched_and_the_position_is_kept(
     demo: RunningDemo, open_page: OpenPage
 ) -> None:
+    """Also when the first try to fetch it gets no answer."""
     page = play(demo, open_page, "/watch/coffee-run/")
     pause(page)
     forget_token(page.context)
+    page.route("**/watch/coffee-run/", lambda route: route.abort(), times=1)
     seek(page, 70)
     expect(page.locator("#saved")).to_contain_text("Saved at 1:10")
+
+
+def test_a_clock_that_is_behind_is_put_right_by_the_first_answer(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    page = open_page(f"{demo.site(HOME)}/browse/")
+    page.clock.install(time=time.time() - 3600)
+    page.goto(f"{demo.site(HOME)}/watch/coffee-run/")
+    wait_until_ready(page)
+    pause(page)
+    for seconds in (70, 80):
+        seek(page, seconds)
+        expect(page.locator("#saved")).to_contain_text(f"Saved at 1:{seconds - 60}")
+    found = page.request.get(f"{demo.site(HOME)}/bookmarks/coffee-run/").json()
+    assert time.time() - found["updated_at"] / 1000 < 600
 
 
 def test_a_session_that_is_over_ends_saving_and_says_so(

@@ -15,7 +15,7 @@ HOME = REGIONS[0]
 logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.browser
 
-FIRST_PAGE_BYTES = 120_000
+FIRST_PAGE_BYTES = 110_000
 SHIFT = 0.01
 PAINT_MS = 1000
 TRIES = 5

@@ -1,6 +1,6 @@
 """Sets of numbers as bitmaps, beside Python's own sets."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.bitmaps import bitmap, bitmaps, lowest, order_of, page, without
@@ -32,6 +32,10 @@ def test_the_lowest_come_first(numbers: set[int], count: int) -> None:
     order=st.permutations(range(1, SIZE)),
     offset=st.integers(0, SIZE),
     limit=st.integers(1, SIZE),
+)
+@example(groups=[{5, 6}], order=[*range(1, SIZE)], offset=0, limit=2)
+@example(
+    groups=[set(range(1, SIZE)), {7}], order=[*range(20, SIZE), *range(1, 20)], offset=3, limit=39
 )
 def test_a_page_goes_through_group_after_group_in_the_order_given(
     groups: list[set[int]], order: list[int], offset: int, limit: int

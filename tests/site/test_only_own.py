@@ -12,9 +12,9 @@ from django.test import Client
 
 from catalog.services import catalogue
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
+from tests.support.accounts import PASSWORD, POSITION, signed_up, watches
 from tests.support.addresses import addresses
 from tests.support.engines import ThreeRegions
-from tests.support.people import PASSWORD, POSITION, signed_up, watches
 from tests.support.site import HOME, put, viewer_id
 
 PAGES = (

@@ -201,3 +201,10 @@ def test_the_log_says_where_for_what_is_no_request() -> None:
     record = logging.makeLogRecord({"exc_info": (ValueError, ValueError(), None)})
     assert WithoutTraces().filter(record)
     assert record.exc_info
+
+
+def test_the_icon_is_where_browsers_look_for_it_unasked(client: Client) -> None:
+    response = client.get("/favicon.ico")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "image/x-icon"
+    assert b"".join(response).startswith(b"\x00\x00\x01\x00")

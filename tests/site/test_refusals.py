@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from tests.support.people import PASSWORD, signed_up
+from tests.support.accounts import PASSWORD, signed_up
 
 ODD_NAME = "<b>Ann & \"Bo'b</b>" + "x" * 40
 WRONG = "hunter2222"

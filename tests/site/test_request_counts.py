@@ -1,11 +1,13 @@
 """How many DynamoDB requests each page costs, for whom, and that rows do not make it more."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from catalog.services import catalogue
+from tests.support.accounts import POSITION, sign_up, signed_up, watches
 from tests.support.engines import ThreeRegions
-from tests.support.people import POSITION, signed_up, watches
 from tests.support.site import HOME, calls, put, viewer_id
 
 FROM_MEMORY = (
@@ -23,10 +25,18 @@ OF_A_VIEWER = {
     "/list/": 1,
     "/viewers/account/": 1,
 }
+FIRST_VISITS = (
+    "/",
+    "/title/sintel/",
+    "/title/caminandes/",
+    "/watch/sintel/",
+    "/list/",
+    "/bookmarks/sintel/",
+)
 MANY = 300
 
 
-@pytest.mark.parametrize("path", ["/", "/title/sintel/", "/title/caminandes/", "/watch/sintel/"])
+@pytest.mark.parametrize("path", FIRST_VISITS)
 @pytest.mark.usefixtures("site")
 def test_a_first_visit_costs_nothing(client: Client, path: str) -> None:
     response = client.get(path)
@@ -69,7 +79,7 @@ def test_a_page_costs_the_anonymous_no_more(client: Client) -> None:
 @pytest.mark.usefixtures("site")
 def test_a_change_costs_one_request(client: Client, signed_in: bool) -> None:
     if signed_in:
-        signed_up("Koro", client=client)
+        sign_up(client, name="Koro")
     client.get("/watch/sintel/")
     for path, form in (
         ("/bookmarks/sintel/", POSITION),
@@ -77,17 +87,22 @@ def test_a_change_costs_one_request(client: Client, signed_in: bool) -> None:
         ("/list/sintel/", {"listed": "0"}),
         ("/continue/sintel/", {"shown": "0"}),
         ("/continue/sintel/", {"shown": "1"}),
+        ("/watched/sintel/", {"watched": "1"}),
     ):
         assert calls(client.post(path, form)) == 1, (path, form)
 
 
 def stock(site: ThreeRegions, viewer: str, titles: int) -> None:
     """So many titles in the catalogue, each begun and on the viewer's list."""
+    items: list[dict[str, Any]] = []
     for number in range(titles):
         name, kept = f"film-{number:03}", {"updated_at": number + 1}
-        put(site, HOME, {"PK": "library", "SK": name, "title": f"Film {number}", "runtime": 100})
-        put(site, HOME, {"PK": viewer, "SK": name, "Bookmark": 50, "duration": 100, **kept})
-        put(site, HOME, {"PK": f"{viewer}#list", "SK": name, "added_at": number + 1})
+        items += [
+            {"PK": "library", "SK": name, "title": f"Film {number}", "runtime": 100},
+            {"PK": viewer, "SK": name, "Bookmark": 50, "duration": 100, **kept},
+            {"PK": f"{viewer}#list", "SK": name, "added_at": number + 1},
+        ]
+    put(site, HOME, *items)
     catalogue().refresh()
 
 
@@ -95,9 +110,9 @@ def test_rows_do_not_make_it_more(site: ThreeRegions) -> None:
     few, many = signed_up("Few"), signed_up("Many")
     stock(site, viewer_id(few), 1)
     stock(site, viewer_id(many), MANY)
-    paths = ("/", "/list/", "/title/film-000/", "/watch/film-000/")
-    assert [calls(few.get(path)) for path in paths] == [2, 1, 1, 1]
-    assert [calls(many.get(path)) for path in paths] == [2, 1, 1, 1]
+    paths = ("/", "/list/", "/title/film-000/", "/watch/film-000/", "/watch/caminandes/")
+    assert [calls(few.get(path)) for path in paths] == [2, 1, 1, 1, 1]
+    assert [calls(many.get(path)) for path in paths] == [2, 1, 1, 1, 1]
     assert b"Film 299" in many.get("/").content
     assert b"Film 299" not in few.get("/").content
 
@@ -105,12 +120,11 @@ def test_rows_do_not_make_it_more(site: ThreeRegions) -> None:
 def test_episodes_do_not_make_it_more(site: ThreeRegions) -> None:
     client = signed_up("Koro")
     before = calls(client.get("/title/caminandes/"))
-    for number in range(4, 80):
-        put(
-            site,
-            HOME,
-            {"PK": "show#caminandes", "SK": f"S01E{number:02}", "title": "More", "runtime": 90},
-        )
+    more = (
+        {"PK": "show#caminandes", "SK": f"S01E{number:02}", "title": "More", "runtime": 90}
+        for number in range(4, 80)
+    )
+    put(site, HOME, *more)
     catalogue().refresh()
     response = client.get("/title/caminandes/")
     assert b"S01E79" in response.content

@@ -9,13 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from django.test import Client
-from django.views.debug import ExceptionReporter
-from django.views.decorators.debug import sensitive_variables
 
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
 from tests.support.engines import ThreeRegions
-from tests.support.people import signed_up
 from tests.support.production import SECRET_KEY, Answer, Production
 
 FIRST, SECOND, WRONG = (f"marker-{word}-7f3a" for word in ("first", "second", "wrong"))
@@ -92,46 +88,3 @@ def test_a_password_is_stored_as_a_salted_hash(
         stored += [json.dumps(item, default=str) for item in items]
     assert FIRST not in "".join(stored)
     assert sum("scrypt$" in item for item in stored) == 1
-
-
-@pytest.mark.parametrize(
-    ("path", "form"),
-    [
-        ("/viewers/sign-in/", {"name": "Koro", "password": FIRST}),
-        ("/viewers/sign-up/", {"name": "Koro", "password": FIRST}),
-        ("/viewers/change-password/", {"current": FIRST, "new": SECOND}),
-        ("/viewers/delete-account/", {"password": FIRST}),
-    ],
-)
-@pytest.mark.usefixtures("site")
-def test_a_report_on_a_fault_of_ours_holds_no_password(
-    client: Client,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    path: str,
-    form: dict[str, str],
-) -> None:
-    @sensitive_variables()
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    signed_up("Koro", client=client)
-    if "sign" in path:
-        client.post("/viewers/sign-out/")
-    for name in ("matches", "hash_of"):
-        monkeypatch.setattr(f"gtsite.viewers.passwords.{name}", broken)
-    client.raise_request_exception = False
-    answer = client.post(path, form)
-    assert answer.status_code == 500
-    (record,) = (each for each in caplog.records if each.exc_info)
-    assert record.exc_info
-    report = ExceptionReporter(answer.wsgi_request, *record.exc_info)
-    for text in (
-        answer.content.decode(),
-        caplog.text,
-        report.get_traceback_text(),
-        report.get_traceback_html(),
-    ):
-        assert "ZeroDivisionError" in text or text == answer.content.decode()
-        assert FIRST not in text
-        assert SECOND not in text

@@ -1,4 +1,4 @@
-"""Accounts made and entered through the site's own forms."""
+"""Viewers who come to the site through its own forms, as a browser does."""
 
 from typing import Any
 
@@ -11,10 +11,12 @@ from gtsite.dynamodb.items import from_item
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
 from gtsite.viewers import sessions
 from tests.support.engines import ThreeRegions
+from tests.support.site import viewer_id
 
 NAME = "Ada Lovelace"
 PASSWORD = "difference engine no. 2"
 OTHER_PASSWORD = "analytical engine no. 1"
+POSITION: dict[str, Any] = {"position": 754, "duration": 888, "sent_at": 1_700_000_000_000}
 
 
 def sign_up(client: Client, *, name: str = NAME, password: str = PASSWORD) -> HttpResponseBase:
@@ -24,6 +26,13 @@ def sign_up(client: Client, *, name: str = NAME, password: str = PASSWORD) -> Ht
     return response
 
 
+def signed_up(name: str) -> Client:
+    """A new browser in which somebody has just signed up."""
+    client = Client()
+    sign_up(client, name=name)
+    return client
+
+
 def sign_in(client: Client, *, name: str = NAME, password: str = PASSWORD) -> HttpResponseBase:
     return client.post("/viewers/sign-in/", {"name": name, "password": password})
 
@@ -31,6 +40,14 @@ def sign_in(client: Client, *, name: str = NAME, password: str = PASSWORD) -> Ht
 def is_signed_in(client: Client) -> bool:
     """Whether the site shows this client its account."""
     return client.get("/viewers/account/").status_code == 200
+
+
+def watches(client: Client, content: str = "sintel", **changes: Any) -> str:
+    """Keeps a position, puts the title on the list, and tells whose they are."""
+    assert client.post(f"/bookmarks/{content}/", POSITION | changes).status_code == 204
+    title = content.split("/", maxsplit=1)[0]
+    assert client.post(f"/list/{title}/", {"listed": "1"}).status_code == 302
+    return viewer_id(client)
 
 
 def settle_in(settings: Settings, region: str) -> None:

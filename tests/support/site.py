@@ -15,6 +15,7 @@ from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
 from tests.support.engines import ThreeRegions
 
 HOME, NEXT, LAST = "us-west-2", "us-east-2", "eu-west-1"
+PUT_BATCH = 25
 
 ITEMS: tuple[dict[str, Any], ...] = (
     {
@@ -93,8 +94,11 @@ def site(stocked: ThreeRegions) -> ThreeRegions:
 def put(regions: ThreeRegions, region: str, *items: dict[str, Any]) -> None:
     """Writes items into one region, past the site."""
     client = regions.client(region)
-    for item in items:
-        client.put_item(TableName=GLOBAL_SERVERLESS.name, Item=to_item(item))
+    for start in range(0, len(items), PUT_BATCH):
+        some = items[start : start + PUT_BATCH]
+        puts: list[Any] = [{"PutRequest": {"Item": to_item(item)}} for item in some]
+        left = client.batch_write_item(RequestItems={GLOBAL_SERVERLESS.name: puts})
+        assert not left["UnprocessedItems"]
 
 
 def stored(regions: ThreeRegions, region: str) -> list[dict[str, Any]]:

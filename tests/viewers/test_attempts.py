@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from gtsite.dynamodb.errors import NoRegionAvailable
 from gtsite.viewers.attempts import Limit, count
 from gtsite.viewers.errors import TooManyAttempts
 from tests.support.accounts import NAME, items, settle_in, sign_in, sign_up
@@ -82,6 +83,15 @@ class TestCount:
         getattr(site_regions, fail)(HOME)
         assert try_until_refused(ADA) == 3
         assert counted(site_regions, NEXT) == [4]
+
+    def test_with_every_region_away_no_single_one_is_blamed(
+        self, site_regions: ThreeRegions
+    ) -> None:
+        for region in site_regions.names:
+            site_regions.refuse(region)
+        for _ in range(2):
+            with pytest.raises(NoRegionAvailable):
+                count(ADA, now_seconds=NOW)
 
 
 @pytest.mark.usefixtures("site")

@@ -60,6 +60,17 @@ class TestSessionEnded:
         assert [item["SK"] for item in items(site, HOME, "viewer-")] == ["#sessions"]
 
 
+@pytest.mark.usefixtures("site")
+def test_a_browser_keeps_no_page_that_names_a_viewer(client: Client) -> None:
+    def kept(path: str) -> str:
+        return client.get(path).headers["Cache-Control"]
+
+    assert "no-store" not in kept("/browse/")
+    sign_up(client)
+    assert "no-store" in kept("/browse/")
+    assert "no-store" not in kept("/posters/sintel.svg")
+
+
 class Merging:
     """A receiver that fails while it is told to."""
 
@@ -140,6 +151,19 @@ class TestMerging:
         sign_up(client)
         client.get("/viewers/account/")
         assert merging.calls == []
+
+    def test_a_session_that_was_ended_adds_nothing_to_the_account(
+        self, client: Client, merging: Merging, clock: list[int]
+    ) -> None:
+        client.get("/")
+        sign_up(client)
+        other = Client()
+        sign_in(other)
+        clock[0] += 100
+        other.post("/viewers/sign-out-everywhere/")
+        assert client.get("/browse/").headers["Location"] == "/browse/"
+        assert len(merging.calls) == 1
+        assert ENDED in client.get("/browse/").content.decode()
 
     def test_the_page_names_the_former_viewer_to_scripts(self, client: Client) -> None:
         client.get("/")

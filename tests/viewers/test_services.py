@@ -6,7 +6,7 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from gtsite.viewers.entities import Viewer
-from gtsite.viewers.services import ANONYMOUS, current_viewer
+from gtsite.viewers.services import ANONYMOUS, current_viewer, expires_at_seconds
 from tests.support.accounts import sign_in, sign_up
 from tests.support.site import viewer_id
 
@@ -74,6 +74,15 @@ def test_a_whole_session_is_that_viewers() -> None:
     session = SessionStore()
     session.update({"viewer": "viewer-" + "a" * 22, "name": "Ada", "since": 1000})
     assert viewer_of(session) == Viewer(id="viewer-" + "a" * 22, name="Ada", since_ms=1000)
+
+
+def test_what_is_kept_for_an_anonymous_viewer_expires_after_their_cookie(
+    settings: Settings,
+) -> None:
+    expires = expires_at_seconds(f"anon-{'a' * 22}", now_ms=5_000)
+    assert expires is not None
+    assert expires > 5 + settings.SESSION_COOKIE_AGE
+    assert expires_at_seconds(f"viewer-{'a' * 22}", now_ms=5_000) is None
 
 
 @pytest.mark.usefixtures("site")

@@ -33,6 +33,7 @@ NEXT_PAGES = {
     "/\\evil.example": "/",
     "javascript:alert(1)": "/",
     "/" + "x" * 3000: "/",
+    "/a\nb": "/a%0Ab",
 }
 OWN = ("/viewers/account/", "/viewers/change-password/", "/viewers/delete-account/")
 
@@ -158,7 +159,10 @@ class TestSignIn:
         sign_up(client)
         sign_up(Client(), name="Grace Hopper")
         for asked, location in NEXT_PAGES.items():
-            assert client.get("/viewers/sign-in/", {"next": asked}).headers["Location"] == location
+            door = "/viewers/sign-in/", {"next": asked}
+            assert client.get(*door).headers["Location"] == location
+            htmx = client.get(*door, headers={"HX-Request": "true"})
+            assert htmx.headers["HX-Redirect"] == location
             entered = fields(name="Grace Hopper", next=asked)
             response = Client().post("/viewers/sign-in/", entered)
             assert response.headers["Location"] == location, asked
@@ -391,6 +395,7 @@ class TestDeleteAccount:
         site.blackhole(HOME)
         response = client.post("/viewers/delete-account/", {"password": PASSWORD})
         assert response.status_code == 503
+        assert "Yours is as it was." in response.content.decode()
         assert len(items(site, LAST, "viewer-")) == 1
 
 
