@@ -14,7 +14,7 @@ sandbox: .venv/for-sandbox engine
 	@exec $(BIN)/python -m gtsite.sandbox --dir .sandbox $(ARGS)
 
 test: .venv/for-tests engine browser axe
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/for-tests
 	@$(BIN)/ruff format --check .

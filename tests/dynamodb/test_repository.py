@@ -149,13 +149,13 @@ class TestConditions:
         AnyOf(Absent(), Newer("updated_at", 1)),
     )
 
-    @pytest.mark.parametrize("condition", HOLDS, ids=repr)
+    @pytest.mark.parametrize("condition", HOLDS, ids=[type(each).__name__ for each in HOLDS])
     def test_holds(self, table: Table, condition: Condition) -> None:
         table.put(BOOKMARK)
         table.update("user100", "sintel", set_={"region": "eu-west-1"}, condition=condition)
         assert table.get("user100", "sintel").value == BOOKMARK | {"region": "eu-west-1"}
 
-    @pytest.mark.parametrize("condition", FAILS, ids=repr)
+    @pytest.mark.parametrize("condition", FAILS, ids=[type(each).__name__ for each in FAILS])
     def test_fails(self, table: Table, condition: Condition) -> None:
         table.put(BOOKMARK)
         with pytest.raises(ConditionFailed) as caught:

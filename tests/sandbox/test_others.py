@@ -73,7 +73,9 @@ def test_auto_scaling_takes_a_tables_target(sandbox: RunningSandbox) -> None:
         "ScalableDimension": "dynamodb:table:WriteCapacityUnits",
     }
     scaling.register_scalable_target(**target, MinCapacity=30, MaxCapacity=300)
-    (found,) = scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]
+    (found,) = scaling.describe_scalable_targets(
+        ServiceNamespace="dynamodb", ResourceIds=["table/flights"]
+    )["ScalableTargets"]
     assert found["MaxCapacity"] == 300
 
 
