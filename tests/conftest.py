@@ -85,8 +85,9 @@ def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDe
 
 @pytest.fixture
 def demo(running_demo: RunningDemo) -> Iterator[RunningDemo]:
-    """The demo with every region up, its usual lag, and nothing on its way, before and after."""
+    """The demo with every region up and asked, its usual lag, nothing on its way; and so after."""
     running_demo.settle()
+    running_demo.wait_until_trusted()
     yield running_demo
     running_demo.settle()
 

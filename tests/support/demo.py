@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from gtsite.sandbox.client import SandboxClient
@@ -77,9 +78,17 @@ class RunningDemo:
         self.drain()
         self.control.set_lag(lag_ms=self._lag_ms, jitter_ms=0)
 
+    def wait_until_trusted(self) -> None:
+        """Until every site asks every region again: after an outage that takes some seconds."""
+        for region in REGIONS:
+            wait_until(lambda region=region: self._trusts_all(region), region)  # type: ignore[misc]
+
     def drain(self) -> None:
         """Until nothing is on its way between regions."""
         wait_until(lambda: self.control.status().backlog == 0)
+
+    def _trusts_all(self, region: str) -> bool:
+        return self._get(region, "/status/")[1].count(b"(closed)") == len(REGIONS)
 
     def environment(self) -> dict[str, str]:
         return {
@@ -106,16 +115,18 @@ class RunningDemo:
     def _ready(self, region: str) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.output()
-        connection = http.client.HTTPConnection(
-            self.site(region).removeprefix("http://"), timeout=5
-        )
         try:
-            connection.request("GET", "/healthz/ready")
-            return connection.getresponse().status == http.client.OK and self._provisioned()
+            return self._get(region, "/healthz/ready")[0] == http.client.OK and self._provisioned()
         except (OSError, http.client.HTTPException):
             return False
-        finally:
-            connection.close()
+
+    def _get(self, region: str, path: str) -> tuple[int, bytes]:
+        """Status and body of one page of a region's site."""
+        host = self.site(region).removeprefix("http://")
+        with closing(http.client.HTTPConnection(host, timeout=10)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
 
     def _provisioned(self) -> bool:
         return "Ctrl-C" in self.output()
