@@ -1,6 +1,7 @@
 """Signing up, in and out, and one's own account. Every form is a page that works by itself."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.contrib import messages
@@ -58,38 +59,16 @@ NO_ANSWER = "{} did not answer, and may have done it all the same. Simply send i
 
 @require_http_methods(FORM_METHODS)
 @sensitive_post_parameters("password")
-@sensitive_variables("password", "form")
 def sign_up(request: HtmxHttpRequest) -> HttpResponse:
     """Makes an account, and signs in with it."""
-    if request.method != "POST":
-        return _door(request, "sign_up", forms.SignUpForm)
-    form = forms.SignUpForm(request.POST)
-    if not form.is_valid():
-        return _form(request, "sign_up", form, status=422)
-    name, password = form.cleaned_data["name"], form.cleaned_data["password"]
-    try:
-        viewer = _accounts(request).sign_up(name=name, password=password)
-    except ViewerError as error:
-        return _refused(request, "sign_up", form, error)
-    return _entered(request, viewer, form)
+    return _enter(request, "sign_up", forms.SignUpForm, Accounts.sign_up)
 
 
 @require_http_methods(FORM_METHODS)
 @sensitive_post_parameters("password")
-@sensitive_variables("password", "form")
 def sign_in(request: HtmxHttpRequest) -> HttpResponse:
     """Leads back to where the viewer came from."""
-    if request.method != "POST":
-        return _door(request, "sign_in", forms.SignInForm)
-    form = forms.SignInForm(request.POST)
-    if not form.is_valid():
-        return _form(request, "sign_in", form, status=422)
-    name, password = form.cleaned_data["name"], form.cleaned_data["password"]
-    try:
-        viewer = _accounts(request).sign_in(name=name, password=password)
-    except ViewerError as error:
-        return _refused(request, "sign_in", form, error)
-    return _entered(request, viewer, form)
+    return _enter(request, "sign_in", forms.SignInForm, Accounts.sign_in)
 
 
 @require_POST
@@ -181,6 +160,27 @@ def delete_account(request: HtmxHttpRequest) -> HttpResponse:
     end_session(request)
     messages.success(request, "Your account is deleted, and everything that was in it.")
     return to_named(request, "bookmarks:home")
+
+
+@sensitive_variables("password", "form")
+def _enter(
+    request: HtmxHttpRequest,
+    page: str,
+    form_type: type[forms.ReturningForm],
+    use: Callable[..., Viewer],
+) -> HttpResponse:
+    """A name and a password, handed to `use` of the accounts, which says who that is."""
+    if request.method != "POST":
+        return _door(request, page, form_type)
+    form = form_type(request.POST)
+    if not form.is_valid():
+        return _form(request, page, form, status=422)
+    name, password = form.cleaned_data["name"], form.cleaned_data["password"]
+    try:
+        viewer = use(_accounts(request), name=name, password=password)
+    except ViewerError as error:
+        return _refused(request, page, form, error)
+    return _entered(request, viewer, form)
 
 
 def _door(request: HtmxHttpRequest, page: str, form: type[forms.ReturningForm]) -> HttpResponse:
