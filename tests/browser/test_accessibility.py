@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from django.http import HttpRequest
 from playwright.sync_api import Page, expect
 
+from gtsite.errors import server_error
 from tests.browser.axe import complaints
 from tests.browser.conftest import OpenPage
 from tests.support.demo import RunningDemo
@@ -39,6 +41,11 @@ PAGES = {
     "nothing": "/nowhere/",
     "sign-in": "/viewers/sign-in/",
 }
+AWAY = {
+    "/": "No region answers",
+    "/title/sintel/": "No region answers",
+    "/watch/sintel/": "No region",
+}
 PASSWORD = "seven quiet llamas, 1913"
 
 
@@ -61,6 +68,30 @@ def test_axe_finds_nothing(
     page = open_page(f"{demo.site(HOME)}{PAGES[name]}")
     expect(page.locator("main")).to_be_visible()
     assert found(page, name, shots) == []
+
+
+def test_axe_finds_nothing_on_the_page_for_a_fault_of_ours(
+    demo: RunningDemo, open_page: OpenPage, shots: Path | None
+) -> None:
+    """The site has no address that breaks: its page for that is put in the place of another."""
+    page = open_page(f"{demo.site(HOME)}/browse/")
+    body = server_error(HttpRequest()).content.decode()
+    page.route("**/broken/", lambda route: route.fulfill(content_type="text/html", body=body))
+    page.goto(f"{demo.site(HOME)}/broken/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("That is our fault")
+    assert found(page, "fault", shots) == []
+
+
+def test_axe_finds_nothing_while_no_region_answers(
+    demo: RunningDemo, open_page: OpenPage, shots: Path | None
+) -> None:
+    page = open_page(f"{demo.site(HOME)}/")
+    for region in REGIONS:
+        demo.control.outage(region)
+    for path in AWAY:
+        page.goto(f"{demo.site(HOME)}{path}")
+        expect(page.locator("main")).to_contain_text("No region answers")
+        assert found(page, f"away{path.replace('/', '-')}", shots) == []
 
 
 def test_axe_finds_nothing_in_forms_that_were_refused(
