@@ -18,6 +18,7 @@ from botocore.exceptions import ConnectionError as NotConnected
 
 from gtsite.dynamodb.errors import BadAwsSettings
 from gtsite.dynamodb.failures import GarbledAnswer
+from gtsite.dynamodb.regions import ANYWHERE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -46,10 +47,10 @@ def check_whole(response_dict: Mapping[str, Any], **_: object) -> None:
 class Clients:
     """The clients of one process, each built on first use. Thread-safe; not to be shared by a fork.
 
-    `endpoints` maps a region to its URL; a region without one is at AWS. Where there is an
-    endpoint, and no key in the environment, the key is `sandbox`. A call costs at most
-    `connect_seconds` + `read_seconds`. The pool is as large as the threads that may call at once.
-    `caller_region` is named in the User-Agent: AWS ignores it, the sandbox knows how far it is.
+    `endpoints` maps a region to its URL, `*` all others to one; a region without any is at AWS.
+    Where there is an endpoint, and no key in the environment, the key is `sandbox`. A call costs at
+    most `connect_seconds` + `read_seconds`. The pool has room for as many threads as may call at
+    once. `caller_region` is named in the User-Agent: AWS ignores it, the sandbox knows how far it is.
     Raises `BadAwsSettings` where the SDK cannot use the profile, keys or files it finds.
     """
 
@@ -110,7 +111,7 @@ class Clients:
         return client
 
     def _build(self, service: str, region: str, *, patient: bool) -> Any:
-        endpoint = self._endpoints.get(region)
+        endpoint = self._endpoints.get(region, self._endpoints.get(ANYWHERE))
         invented = endpoint is not None and not os.environ.get("AWS_ACCESS_KEY_ID")
         config = self._patient if patient else self._quick
         if endpoint is not None and urlsplit(endpoint).hostname in LOOPBACK:

@@ -6,7 +6,7 @@ do not survive a fork.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from gtsite.dynamodb import tables
 from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.control import ControlPlane
 from gtsite.dynamodb.items import to_attribute
+from gtsite.dynamodb.regions import ANYWHERE
 from gtsite.dynamodb.repository import Table
 from gtsite.dynamodb.router import Operation, Router
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS, TableDefinition
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 PAGE_PATIENCE_SECONDS = 1.0
 PATIENT_CONNECT_SECONDS = 3.0
 PATIENT_READ_SECONDS = 20.0
+REGIONAL_READ_SECONDS = 3.0
 PATIENT_DEADLINE_SECONDS = 60.0
 PROBE_VALUES = {"S": "probe", "N": 0, "B": b"probe"}
 
@@ -76,7 +78,8 @@ def site_regions() -> tuple[str, ...]:
 
 def is_reachable(region: str) -> bool:
     """Whether it is known where the region answers: at AWS all do, elsewhere those named."""
-    return not settings.GT_ENDPOINTS or region in settings.GT_ENDPOINTS
+    known = settings.GT_ENDPOINTS
+    return not known or region in known or ANYWHERE in known
 
 
 @contextmanager
@@ -102,6 +105,28 @@ def patient_table(definition: TableDefinition, region: str) -> Iterator[Table]:
     )
     with closing(own_router):
         yield Table(definition, own_router, patience_seconds=PATIENT_DEADLINE_SECONDS).at(region)
+
+
+@contextmanager
+def regional_table(definition: TableDefinition, regions: Sequence[str]) -> Iterator[Table]:
+    """A table in any regions, for commands that ask them far apart, for as long as the block.
+
+    To be pinned with `at`; unpinned it asks the first of `regions`.
+    """
+    clients = Clients(
+        endpoints=settings.GT_ENDPOINTS,
+        connect_seconds=PATIENT_CONNECT_SECONDS,
+        read_seconds=REGIONAL_READ_SECONDS,
+    )
+    own_router = Router(
+        clients=clients,
+        regions=regions,
+        local=regions[0],
+        deadline_seconds=PATIENT_CONNECT_SECONDS + REGIONAL_READ_SECONDS,
+        probe=read_probe(definition),
+    )
+    with closing(own_router):
+        yield Table(definition, own_router, patience_seconds=PATIENT_DEADLINE_SECONDS)
 
 
 def reset() -> None:

@@ -8,6 +8,8 @@ from gtsite.dynamodb.errors import UnknownRegion
 
 EARTH_RADIUS_KM = 6371.0
 LIGHT_KM_PER_MS = 299.792458
+ANYWHERE = "*"
+"""In place of a name, among endpoints: every region that is not named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

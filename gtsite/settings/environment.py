@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 
-from gtsite.dynamodb.regions import all_regions
+from gtsite.dynamodb.regions import ANYWHERE, all_regions
 
 REGIONS = frozenset(region.name for region in all_regions())
 SWITCH = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
@@ -62,13 +62,20 @@ class Environment:
         return names
 
     def endpoints(self, name: str, default: Mapping[str, str]) -> dict[str, str]:
-        """`region=url,…`: where each region's DynamoDB answers. Empty means AWS itself."""
+        """`region=url,…`: where each region's DynamoDB answers, `*=url` for all others.
+
+        Empty means AWS itself.
+        """
         if name not in self._variables:
             return dict(default)
         found: dict[str, str] = {}
         for word in self.words(name, ()):
             region, equals, url = word.partition("=")
-            if not equals or region not in REGIONS or not url.startswith(("http://", "https://")):
+            if (
+                not equals
+                or region not in {*REGIONS, ANYWHERE}
+                or not url.startswith(("http://", "https://"))
+            ):
                 raise ImproperlyConfigured(
                     f"{name} has {word!r}: write region=url, such as "
                     "us-west-2=http://127.0.0.1:8101."

@@ -15,7 +15,8 @@ GT_ENDPOINTS = env.endpoints(
     {
         region: f"http://127.0.0.1:{SANDBOX_PORT + place}"
         for place, region in enumerate(GT_REGIONS, start=1)
-    },
+    }
+    | {"*": f"http://127.0.0.1:{SANDBOX_PORT}"},
 )
 SANDBOX_CONTROL_URL = f"http://127.0.0.1:{SANDBOX_PORT - 1}" if GT_ENDPOINTS else ""
 SITE_URLS = {

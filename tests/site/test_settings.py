@@ -116,6 +116,11 @@ def test_endpoints_are_a_region_and_an_address(value: str) -> None:
         Environment({"E": value}).endpoints("E", {})
 
 
+def test_a_star_is_where_every_other_region_answers() -> None:
+    found = Environment({"E": "us-west-2=http://a,*=http://b"}).endpoints("E", {})
+    assert found == {"us-west-2": "http://a", "*": "http://b"}
+
+
 def test_the_sandboxs_key_is_made_once_and_is_nobody_elses_to_read(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "secret_key"
     key = kept_secret(path)
