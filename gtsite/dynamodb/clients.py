@@ -50,7 +50,7 @@ class Clients:
     `endpoints` maps a region to its URL, `*` all others to one; a region without any is at AWS.
     Where there is an endpoint, and no key in the environment, the key is `sandbox`. A call costs at
     most `connect_seconds` + `read_seconds`. The pool has room for as many threads as may call at
-    once. `caller_region` is named in the User-Agent: AWS ignores it, the sandbox knows how far it is.
+    once. `caller_region` is named in the User-Agent, which AWS ignores and the sandbox goes by.
     Raises `BadAwsSettings` where the SDK cannot use the profile, keys or files it finds.
     """
 
