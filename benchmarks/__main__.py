@@ -14,6 +14,8 @@ from benchmarks.catalogue import catalogue
 from benchmarks.gateway import cost, throughput
 from benchmarks.growth import backfill, decay
 from benchmarks.idle_and_lag import idle, lag
+from benchmarks.lag import measuring
+from benchmarks.loading import loading
 from benchmarks.pages import pages
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {
@@ -23,8 +25,10 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "decay": decay,
     "idle": idle,
     "lag": lag,
+    "measuring": measuring,
     "pages": pages,
     "catalogue": catalogue,
+    "loading": loading,
 }
 
 

@@ -119,6 +119,12 @@ def timed(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
+def resident_megabytes() -> int:
+    """What this process holds in memory, as the kernel counts it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0]) // 1024
+
+
 def alternating(rounds: int, *works: Callable[[int], object]) -> list[list[float]]:
     """Milliseconds of each work's every turn; they take turns, so that noise meets them alike."""
     taken: list[list[float]] = [[] for _ in works]

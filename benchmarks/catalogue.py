@@ -11,11 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks.calls import Figure, Report, timed
+from benchmarks.calls import Figure, Report, resident_megabytes, timed
 
 TITLES = int(os.environ.get("BENCH_TITLES", "100000"))
 ROUNDS = 30
@@ -95,9 +94,9 @@ def _measure() -> dict[str, Any]:
         return synthetic(TITLES, seed=next(changes))
 
     setattr(Titles, "iter_library", read)  # noqa: B010
-    memory = {"before": _megabytes()}
+    memory = {"before": resident_megabytes()}
     seconds = timed(kept().refresh) / 1000
-    memory["with the index"] = _megabytes()
+    memory["with the index"] = resident_megabytes()
     pages = _pages("")
     pages |= _last_page()
     kept().refresh_soon()
@@ -161,13 +160,7 @@ class _Most:
 
     def _look(self) -> None:
         while not self._over.wait(0.1):
-            self.megabytes = max(self.megabytes, _megabytes())
-
-
-def _megabytes() -> int:
-    """What the process holds in memory, as the kernel counts it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) // 1024
+            self.megabytes = max(self.megabytes, resident_megabytes())
 
 
 if __name__ == "__main__":

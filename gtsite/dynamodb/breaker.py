@@ -38,6 +38,7 @@ class Breaker:
         self.last_error = ""
         self.last_failed = float("-inf")
         self.latency_ms: float | None = None
+        self.probed_at: datetime | None = None
         self._open_after = open_after
         self._clock = clock
         self._lock = threading.Lock()
@@ -77,6 +78,7 @@ class Breaker:
     def probing(self) -> None:
         """A probe is on its way."""
         with self._lock:
+            self.probed_at = datetime.now(UTC)
             if self.state is BreakerState.OPEN:
                 self.state = BreakerState.HALF_OPEN
 

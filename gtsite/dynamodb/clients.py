@@ -49,7 +49,8 @@ class Clients:
 
     `endpoints` maps a region to its URL, `*` all others to one; a region without any is at AWS.
     Where there is an endpoint, and no key in the environment, the key is `sandbox`. A call costs at
-    most `connect_seconds` + `read_seconds`. The pool has room for as many threads as may call at
+    most `connect_seconds` + `read_seconds`. `check_requests` has the SDK look at every value first,
+    a good part of the work of a batch. The pool has room for as many threads as may call at
     once. `caller_region` is named in the User-Agent, which AWS ignores and the sandbox goes by.
     Raises `BadAwsSettings` where the SDK cannot use the profile, keys or files it finds.
     """
@@ -62,6 +63,9 @@ class Clients:
         read_seconds: float = 0.8,
         pool_size: int = 32,
         caller_region: str = "",
+        control_read_seconds: float = 10,
+        control_attempts: int = 3,
+        check_requests: bool = True,
     ) -> None:
         self.read_seconds = read_seconds
         self._endpoints = dict(endpoints)
@@ -75,11 +79,12 @@ class Clients:
             tcp_keepalive=True,
             max_pool_connections=pool_size,
             user_agent_extra=f"caller-region/{caller_region}" if caller_region else None,
+            parameter_validation=check_requests,
         )
         self._patient = Config(
             connect_timeout=3,
-            read_timeout=10,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            read_timeout=control_read_seconds,
+            retries={"mode": "standard", "total_max_attempts": control_attempts},
         )
 
     def dynamodb(self, region: str) -> "DynamoDBClient":
@@ -93,6 +98,10 @@ class Clients:
     def autoscaling(self, region: str) -> Any:
         """Application Auto Scaling, for provisioned capacity."""
         return self._client("application-autoscaling", region, patient=True)
+
+    def cloudwatch(self, region: str) -> Any:
+        """CloudWatch, for metrics; the sandbox takes some seconds to answer the first time."""
+        return self._client("cloudwatch", region, patient=True)
 
     def close(self) -> None:
         """Closes every connection; the next call builds its client anew."""

@@ -16,6 +16,7 @@ from gtsite.dynamodb import tables
 from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.control import ControlPlane
 from gtsite.dynamodb.items import to_attribute
+from gtsite.dynamodb.metrics import AWS_PERIOD_SECONDS, MINUTE_SECONDS, Metrics
 from gtsite.dynamodb.regions import ANYWHERE
 from gtsite.dynamodb.repository import Table
 from gtsite.dynamodb.router import Operation, Router
@@ -28,7 +29,12 @@ PAGE_PATIENCE_SECONDS = 1.0
 PATIENT_CONNECT_SECONDS = 3.0
 PATIENT_READ_SECONDS = 20.0
 REGIONAL_READ_SECONDS = 3.0
+LAB_CONNECT_SECONDS = 0.5
+LAB_READ_SECONDS = 1.5
 PATIENT_DEADLINE_SECONDS = 60.0
+INSPECTION_READ_SECONDS = 2.0
+INSPECTION_ATTEMPTS = 2
+METRICS_ATTEMPTS = 2
 PROBE_VALUES = {"S": "probe", "N": 0, "B": b"probe"}
 
 
@@ -90,12 +96,41 @@ def control_plane() -> Iterator[ControlPlane]:
 
 
 @contextmanager
+def inspection() -> Iterator[ControlPlane]:
+    """The same for looking only: a region that hangs keeps the caller for some seconds at most."""
+    clients = Clients(
+        endpoints=settings.GT_ENDPOINTS,
+        control_read_seconds=INSPECTION_READ_SECONDS,
+        control_attempts=INSPECTION_ATTEMPTS,
+    )
+    with closing(clients):
+        yield ControlPlane(clients)
+
+
+@contextmanager
+def metrics() -> Iterator[Metrics]:
+    """Every region's CloudWatch, for as long as the block."""
+    clients = Clients(endpoints=settings.GT_ENDPOINTS, control_attempts=METRICS_ATTEMPTS)
+    with closing(clients):
+        yield Metrics(clients)
+
+
+def metrics_period_seconds() -> int:
+    """How finely to ask CloudWatch: AWS keeps five minutes of replication, the sandbox each one."""
+    return MINUTE_SECONDS if settings.GT_ENDPOINTS else AWS_PERIOD_SECONDS
+
+
+@contextmanager
 def patient_table(definition: TableDefinition, region: str) -> Iterator[Table]:
-    """One region's table for commands that may take their time, for as long as the block."""
+    """One region's table for commands that may take their time, for as long as the block.
+
+    What is written has been checked row by row; the SDK need not do it again.
+    """
     clients = Clients(
         endpoints=settings.GT_ENDPOINTS,
         connect_seconds=PATIENT_CONNECT_SECONDS,
         read_seconds=PATIENT_READ_SECONDS,
+        check_requests=False,
     )
     own_router = Router(
         clients=clients,
@@ -108,10 +143,16 @@ def patient_table(definition: TableDefinition, region: str) -> Iterator[Table]:
 
 
 @contextmanager
-def regional_table(definition: TableDefinition, regions: Sequence[str]) -> Iterator[Table]:
+def regional_table(
+    definition: TableDefinition,
+    regions: Sequence[str],
+    *,
+    deadline_seconds: float = PATIENT_CONNECT_SECONDS + REGIONAL_READ_SECONDS,
+) -> Iterator[Table]:
     """A table in any regions, for commands that ask them far apart, for as long as the block.
 
-    To be pinned with `at`; unpinned it asks the first of `regions`.
+    To be pinned with `at`; unpinned it asks the first of `regions`. `deadline_seconds` is how long
+    a call waits for a region without capacity.
     """
     clients = Clients(
         endpoints=settings.GT_ENDPOINTS,
@@ -122,11 +163,34 @@ def regional_table(definition: TableDefinition, regions: Sequence[str]) -> Itera
         clients=clients,
         regions=regions,
         local=regions[0],
-        deadline_seconds=PATIENT_CONNECT_SECONDS + REGIONAL_READ_SECONDS,
+        deadline_seconds=deadline_seconds,
         probe=read_probe(definition),
     )
     with closing(own_router):
         yield Table(definition, own_router, patience_seconds=PATIENT_DEADLINE_SECONDS)
+
+
+@contextmanager
+def lab_table() -> Iterator[Table]:
+    """The site's table in all its regions, for one experiment, for as long as the block.
+
+    Through a router of its own: what an experiment puts a region through must not make the site
+    pass that region over, nor have its pages wait for a connection. The callers name no region,
+    so that the sandbox does not add the round trip from this one to what is measured.
+    """
+    clients = Clients(
+        endpoints=settings.GT_ENDPOINTS,
+        connect_seconds=LAB_CONNECT_SECONDS,
+        read_seconds=LAB_READ_SECONDS,
+    )
+    own_router = Router(
+        clients=clients,
+        regions=settings.GT_REGIONS,
+        local=settings.GT_LOCAL_REGION,
+        probe=read_probe(_site_definition()),
+    )
+    with closing(own_router):
+        yield Table(_site_definition(), own_router, patience_seconds=PAGE_PATIENCE_SECONDS)
 
 
 def reset() -> None:

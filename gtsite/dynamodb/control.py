@@ -44,7 +44,9 @@ class TableState:
     """A table as one region describes it.
 
     `keys` are in the order partition, sort. `replicas` are the other regions of its group and
-    their status; a region never lists itself here, whatever it says.
+    their status; a region never lists itself here, whatever it says. `version` is that of its
+    global tables, '' for a table of one region; one of 2017.11.29 lists no replicas.
+    `item_count` is up to six hours old.
     """
 
     region: str
@@ -56,6 +58,8 @@ class TableState:
     is_protected: bool
     replicas: Mapping[str, str]
     created_at: datetime
+    version: str = ""
+    item_count: int | None = None
 
     @property
     def is_active(self) -> bool:
@@ -83,6 +87,16 @@ class ControlPlane:
         except TableMissing:
             return None
         return _state(region, found["Table"])
+
+    def legacy_members(self, region: str, name: str) -> tuple[str, ...]:
+        """The regions of a global table of version 2017.11.29; none if there is no such group."""
+        client = self._clients.control(region)
+        try:
+            found = _asked(region, name, lambda: client.describe_global_table(GlobalTableName=name))
+        except ChangeRefused:
+            return ()
+        group = found["GlobalTableDescription"].get("ReplicationGroup", [])
+        return tuple(each["RegionName"] for each in group)
 
     def create(self, region: str, definition: TableDefinition) -> None:
         """Asks for an ordinary table, with a stream, in that region."""
@@ -284,14 +298,13 @@ def _state(region: str, described: Mapping[str, Any]) -> TableState:
             if each["RegionName"] != region
         },
         created_at=described["CreationDateTime"],
+        version=described.get("GlobalTableVersion", ""),
+        item_count=described.get("ItemCount"),
     )
 
 
-def find_definition(control: ControlPlane, region: str, name: str) -> TableDefinition:
-    """Any table as it is in that region; raises `TableMissing`."""
-    state = control.describe(region, name)
-    if state is None:
-        raise TableMissing(name, region)
+def as_definition(name: str, state: TableState) -> TableDefinition:
+    """A table as a region describes it."""
     sort_key = state.keys[1] if len(state.keys) > 1 else None
     return TableDefinition(
         name=name, partition_key=state.keys[0], sort_key=sort_key, billing=state.billing

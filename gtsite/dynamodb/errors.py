@@ -85,6 +85,15 @@ class AccessRefused(DataError):
         self.region = region
 
 
+class MetricsUnavailable(DataError):
+    """CloudWatch in a region did not say what it was asked."""
+
+    def __init__(self, region: str, trouble: str) -> None:
+        super().__init__(f"CloudWatch in {region} does not answer ({trouble}).")
+        self.region = region
+        self.trouble = trouble
+
+
 class BadAwsSettings(DataError):
     """The profile, keys or configuration file that the SDK found on this machine are unusable."""
 

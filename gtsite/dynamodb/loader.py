@@ -4,8 +4,9 @@ A row that is bad is reported and left out. Writing is putting whole items, so l
 again, after an interruption say, ends with the same items.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -15,9 +16,12 @@ from gtsite.dynamodb.errors import ConditionFailed, DataError, ItemRefused
 from gtsite.dynamodb.items import AttributeValue, Value, from_item, to_item
 from gtsite.dynamodb.repository import WRITE_BATCH, Table
 from gtsite.dynamodb.rows import Row, Untyped, to_number
-from gtsite.dynamodb.tables import Attribute, TableDefinition
+from gtsite.dynamodb.seen import SeenKeys
+from gtsite.dynamodb.tables import Attribute, Key, TableDefinition
 
 LARGEST_ITEM = 400 * 1024
+LARGEST_BATCH = 1024 * 1024
+"""Of items; a request has at most 16 MB, and JSON makes up to six bytes of one."""
 LARGEST_PARTITION_KEY = 2048
 LARGEST_SORT_KEY = 1024
 TYPE_NAMES = {
@@ -29,8 +33,6 @@ TYPE_NAMES = {
     "L": "a list",
     "M": "an object",
 }
-
-Key = tuple[Value, ...]
 
 
 class Existing(StrEnum):
@@ -73,16 +75,19 @@ class Listener(Protocol):
     def replaced(self, earlier: int, later: int) -> None:
         """Two rows have one key: the numbers of both."""
 
-    def progressed(self, loaded: Loaded) -> None: ...
+    def progressed(self, loaded: Loaded) -> None:
+        """Now and then, and at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Checked:
-    """A row that may be written."""
+    """A row that may be written, its item as it will be sent, and the bytes of that."""
 
     row: Row
     item: Mapping[str, Value]
+    wire: Mapping[str, AttributeValue]
     key: Key
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +99,21 @@ class _Fate:
     refused: str = ""
 
 
+Batch = Mapping[Key, _Checked]
+
+
 def check_rows(rows: Iterable[Row], definition: TableDefinition, listener: Listener) -> Loaded:
     """Reads every row and writes none: `written` counts those that would be."""
     loaded = Loaded()
-    seen: dict[Key, int] = {}
-    for row in rows:
-        checked = _checked_row(row, definition, loaded, listener)
-        if checked is not None:
-            if checked.key in seen:
-                loaded.replaced += 1
-                listener.replaced(seen[checked.key], row.number)
-            seen[checked.key] = row.number
-            loaded.written = len(seen)
-        listener.progressed(loaded)
+    with closing(SeenKeys()) as seen:
+        for row in rows:
+            checked = _checked_row(row, definition, loaded, listener)
+            if checked is not None:
+                loaded.written += 1
+                _tell_replaced({checked.key: checked}, seen, loaded, listener)
+            if loaded.read % WRITE_BATCH == 0:
+                listener.progressed(loaded)
+    listener.progressed(loaded)
     return loaded
 
 
@@ -122,20 +129,25 @@ def load_rows(
 
     Of several rows with one key the last one is written last. What `existing` keeps is looked up
     with a consistent read and written on the condition that it is absent, both in the one region
-    the table is pinned to. On Ctrl-C, batches under way are finished and no other is begun.
+    the table is pinned to. On Ctrl-C, batches under way are finished and no other is begun. In
+    memory are never more rows than are under way; the keys of all others are on disk, so it raises
+    `NoScratchSpace` where there is no room for them.
     """
-    loading = _Loading(table=table, listener=listener, workers=workers, existing=existing)
-    try:
-        for row in rows:
-            loading.add(row)
-            if loading.loaded.failure is not None:
-                break
-        else:
-            loading.flush()
-        loading.settle()
-    finally:
-        loading.stop()
-    return loading.loaded
+    with closing(SeenKeys()) as seen:
+        loading = _Loading(
+            table=table, listener=listener, workers=workers, existing=existing, seen=seen
+        )
+        try:
+            for row in rows:
+                loading.add(row)
+                if loading.loaded.failure is not None:
+                    break
+            else:
+                loading.flush()
+            loading.settle()
+        finally:
+            loading.stop()
+        return loading.loaded
 
 
 def count_absent(rows: Iterable[Row], table: Table) -> int:
@@ -152,10 +164,19 @@ def count_absent(rows: Iterable[Row], table: Table) -> int:
 
 
 class _Loading:
-    """The state of one loading. Used by one thread; only `_write` runs in others."""
+    """The state of one loading. Used by one thread; only `_write` runs in others.
+
+    No two rows with one key are ever under way at once, because batches overtake each other.
+    """
 
     def __init__(
-        self, *, table: Table, listener: Listener, workers: int, existing: Existing
+        self,
+        *,
+        table: Table,
+        listener: Listener,
+        workers: int,
+        existing: Existing,
+        seen: SeenKeys,
     ) -> None:
         self.loaded = Loaded()
         self._table = table
@@ -163,61 +184,71 @@ class _Loading:
         self._existing = existing
         self._most_under_way = 2 * workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="load")
-        self._seen: dict[Key, int] = {}
+        self._seen = seen
         self._batch: dict[Key, _Checked] = {}
-        self._under_way: set[Future[list[_Fate]]] = set()
+        self._under_way: dict[Future[list[_Fate]], Batch] = {}
 
     def add(self, row: Row) -> None:
         """Checks one row, and writes a batch when it is full."""
         checked = _checked_row(row, self._table.definition, self.loaded, self._listener)
-        if checked is not None and self._make_room(checked):
-            self._seen[checked.key] = row.number
+        if checked is None:
+            return
+        self._wait_for(checked.key)
+        if self._make_room(checked):
             self._batch[checked.key] = checked
-            if len(self._batch) == WRITE_BATCH:
+            if len(self._batch) == WRITE_BATCH or self._size >= LARGEST_BATCH:
                 self.flush()
-        self._listener.progressed(self.loaded)
 
     def flush(self) -> None:
         """Hands the batch over, waiting while too many are under way."""
         while len(self._under_way) >= self._most_under_way:
             self._collect()
-        if self._batch and self.loaded.failure is None:
-            batch = list(self._batch.values())
-            self._batch = {}
-            self._under_way.add(self._threads.submit(self._write, batch))
+        if not self._batch or self.loaded.failure is not None:
+            return
+        batch, self._batch = self._batch, {}
+        if self._existing is Existing.REPLACE:
+            _tell_replaced(batch, self._seen, self.loaded, self._listener)
+        self._under_way[self._threads.submit(self._write, batch)] = batch
 
     def settle(self) -> None:
         """Returns when nothing is under way any more."""
         while self._under_way:
             self._collect()
+        self._listener.progressed(self.loaded)
 
     def stop(self) -> None:
-        """Begins no other batch, and returns when those under way are finished."""
+        """Begins no other batch, and returns when those under way are finished and counted."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        for each in [each for each in self._under_way if each.cancelled()]:
+            del self._under_way[each]
+        self.settle()
+
+    @property
+    def _size(self) -> int:
+        return sum(each.size for each in self._batch.values())
+
+    def _wait_for(self, key: Key) -> None:
+        """Returns when no row with that key is under way."""
+        while any(key in batch for batch in self._under_way.values()):
+            self._collect()
 
     def _make_room(self, checked: _Checked) -> bool:
-        """Whether the row is to be written; an earlier one with its key is out of the way then.
-
-        Batches overtake each other, so one that may hold the earlier row is waited for.
-        """
-        if checked.key not in self._seen:
+        """Whether the row goes into the batch; an earlier one with its key is out of it then."""
+        there = self._batch.get(checked.key)
+        if there is None:
             return True
         if self._existing is Existing.KEEP:
             self.loaded.kept += 1
             return False
-        if self._batch.pop(checked.key, None) is None:
-            self.settle()
-            if checked.key not in self._seen:
-                return True
-            self.loaded.written -= 1
+        del self._batch[checked.key]
         self.loaded.replaced += 1
-        self._listener.replaced(self._seen[checked.key], checked.row.number)
+        self._listener.replaced(there.row.number, checked.row.number)
         return True
 
     def _collect(self) -> None:
         """Waits for at least one batch and counts what became of its rows."""
-        finished, self._under_way = wait(self._under_way, return_when=FIRST_COMPLETED)
-        for each in finished:
+        for each in wait(self._under_way, return_when=FIRST_COMPLETED).done:
+            del self._under_way[each]
             try:
                 fates = each.result()
             except DataError as error:
@@ -229,21 +260,21 @@ class _Loading:
 
     def _count(self, fate: _Fate) -> None:
         if fate.refused:
-            del self._seen[fate.checked.key]
+            self._seen.forget(fate.checked.key)
             _reject(fate.checked.row, fate.refused, self.loaded, self._listener)
         elif fate.kept:
             self.loaded.kept += 1
         else:
             self.loaded.written += 1
 
-    def _write(self, batch: Sequence[_Checked]) -> list[_Fate]:
+    def _write(self, batch: Batch) -> list[_Fate]:
         if self._existing is Existing.KEEP:
             return self._write_absent(batch)
         try:
-            self._table.batch_put([each.item for each in batch])
+            self._table.batch_put_wires([each.wire for each in batch.values()])
         except ItemRefused:
-            return [self._write_alone(each) for each in batch]
-        return [_Fate(checked=each) for each in batch]
+            return [self._write_alone(each) for each in batch.values()]
+        return [_Fate(checked=each) for each in batch.values()]
 
     def _write_alone(self, checked: _Checked) -> _Fate:
         """One bad item spoils its whole batch: this finds out which."""
@@ -253,11 +284,11 @@ class _Loading:
             return _Fate(checked=checked, refused=str(error))
         return _Fate(checked=checked)
 
-    def _write_absent(self, batch: Sequence[_Checked]) -> list[_Fate]:
-        there = self._table.batch_get([each.key for each in batch], consistent=True).value
+    def _write_absent(self, batch: Batch) -> list[_Fate]:
+        there = self._table.batch_get(list(batch), consistent=True).value
         return [
             _Fate(checked=each, kept=True) if found else self._write_unless_there(each)
-            for each, found in zip(batch, there, strict=True)
+            for each, found in zip(batch.values(), there, strict=True)
         ]
 
     def _write_unless_there(self, checked: _Checked) -> _Fate:
@@ -268,6 +299,15 @@ class _Loading:
         except ItemRefused as error:
             return _Fate(checked=checked, refused=str(error))
         return _Fate(checked=checked)
+
+
+def _tell_replaced(batch: Batch, seen: SeenKeys, loaded: Loaded, listener: Listener) -> None:
+    """Takes rows of earlier batches, whose keys come again in this one, for replaced."""
+    numbers = {key: checked.row.number for key, checked in batch.items()}
+    for key, earlier in seen.remember(numbers).items():
+        loaded.written -= 1
+        loaded.replaced += 1
+        listener.replaced(earlier, numbers[key])
 
 
 def _checked_row(
@@ -304,7 +344,7 @@ def _check(row: Row, definition: TableDefinition) -> _Checked:
     if size > LARGEST_ITEM:
         raise ItemRefused(f"it has {size} bytes, and an item at most {LARGEST_ITEM}")
     key = from_item({name: wire[name] for name in definition.key_names})
-    return _Checked(row=row, item=item, key=tuple(key.values()))
+    return _Checked(row=row, item=item, wire=wire, key=tuple(key.values()), size=size)
 
 
 def _as_key(attribute: Attribute, value: Value) -> Value:
@@ -362,4 +402,4 @@ def _number_size(text: str) -> int:
 
 
 def _size(raw: str | bytes) -> int:
-    return len(raw.encode()) if isinstance(raw, str) else len(raw)
+    return len(raw) if isinstance(raw, bytes) or raw.isascii() else len(raw.encode())

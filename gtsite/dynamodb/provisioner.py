@@ -17,6 +17,7 @@ from gtsite.dynamodb.errors import (
     TableBusy,
     TableDiffers,
 )
+from gtsite.dynamodb.replicas import LEGACY
 from gtsite.dynamodb.tables import Attribute, Billing, Consistency, TableDefinition
 
 STRONG_REGIONS = 3
@@ -129,7 +130,13 @@ def plan_table(
             f"A strongly consistent table is in exactly {STRONG_REGIONS} regions: name them."
         )
     seen = _look(definition, regions, control)
-    planner = _Planner(definition=definition, regions=tuple(regions), control=control, seen=seen)
+    planner = _Planner(
+        definition=definition,
+        regions=tuple(regions),
+        control=control,
+        seen=seen,
+        legacy=_legacy_members(definition, seen, control),
+    )
     steps = planner.steps_from_nothing() if not seen else planner.steps_from_there()
     guard = planner.protection() if protect else []
     notes = planner.notes() if seen else []
@@ -186,12 +193,16 @@ def apply(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Planner:
-    """`seen` are the regions, of those asked for, in which there is a table of that name."""
+    """`seen` are the regions, of those asked for, in which there is a table of that name.
+
+    `legacy` are all regions of its group, where that is of version 2017.11.29.
+    """
 
     definition: TableDefinition
     regions: tuple[str, ...]
     control: ControlPlane
     seen: Mapping[str, TableState]
+    legacy: tuple[str, ...] = ()
 
     @property
     def source(self) -> TableState:
@@ -233,6 +244,8 @@ class _Planner:
             for region in source.replicas
             if region not in self.regions
         ]
+        if self.legacy:
+            notes.append(f"{name} is a global table of version {LEGACY}, which is left alone")
         if source.billing is not self.definition.billing:
             notes.append(f"{name} is {source.billing}, which is left alone")
         if self._wants_expiry and self._expiry not in ("", self.definition.ttl_attribute):
@@ -241,7 +254,7 @@ class _Planner:
 
     @property
     def _members(self) -> set[str]:
-        return {self.source.region, *self.source.replicas}
+        return {self.source.region, *self.source.replicas, *self.legacy}
 
     @property
     def _wants_expiry(self) -> bool:
@@ -255,6 +268,12 @@ class _Planner:
 
     def _check_group(self) -> None:
         name, source = self.definition.name, self.source
+        missing = [region for region in self.regions if region not in self._members]
+        if self.legacy and missing:
+            raise TableDiffers(
+                f"{name} is a global table of version {LEGACY} without {' and '.join(missing)}: "
+                "add them with aws dynamodb update-global-table, or upgrade the table first."
+            )
         for region in self.seen:
             if region not in self._members:
                 raise TableDiffers(
@@ -447,6 +466,16 @@ def _check_keys(definition: TableDefinition, state: TableState) -> None:
 
 def _said(keys: Sequence[Attribute]) -> str:
     return " + ".join(f"{each.name} ({each.type})" for each in keys)
+
+
+def _legacy_members(
+    definition: TableDefinition, seen: Mapping[str, TableState], control: ControlPlane
+) -> tuple[str, ...]:
+    """The regions of the table's group, where that is of version 2017.11.29: it lists none."""
+    for state in seen.values():
+        if state.version == LEGACY:
+            return control.legacy_members(state.region, definition.name)
+    return ()
 
 
 def _whole_group(

@@ -66,6 +66,14 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageCount:
+    """How many items a page of a scan has, and what reading it took; None if that is not said."""
+
+    items: int
+    read_units: float | None
+
+
 class Table:
     """The items of one table, through the router or pinned to one region. Thread-safe.
 
@@ -255,7 +263,29 @@ class Table:
         requests = [
             {**self._named(), **limit, **_segment(each, segments)} for each in range(segments)
         ]
-        with ThreadPoolExecutor(segments, thread_name_prefix="scan") as threads:
+        for page in self._scan_pages(requests):
+            yield from (from_item(item) for item in page["Items"])
+
+    def iter_counts(
+        self, *, segments: int = 4, page_size: int | None = None, consistent: bool = False
+    ) -> Iterator[PageCount]:
+        """How many items each page of a scan has, without the items, as `iter_scan` reads them."""
+        how = {
+            "Select": "COUNT",
+            "ConsistentRead": consistent,
+            "ReturnConsumedCapacity": "TOTAL",
+            **({"Limit": page_size} if page_size else {}),
+        }
+        requests = [
+            {**self._named(), **how, **_segment(each, segments)} for each in range(segments)
+        ]
+        for page in self._scan_pages(requests):
+            units = page.get("ConsumedCapacity", {}).get("CapacityUnits")
+            yield PageCount(items=page["Count"], read_units=units)
+
+    def _scan_pages(self, requests: Sequence[Record]) -> Iterator[Mapping[str, Any]]:
+        """Every page of scans that run side by side, in the order in which they arrive."""
+        with ThreadPoolExecutor(len(requests), thread_name_prefix="scan") as threads:
 
             def ask(request: Record) -> Future[tuple[Record, Answer[Mapping[str, Any]]]]:
                 context = copy_context()
@@ -268,7 +298,7 @@ class Table:
                     request, answer = each.result()
                     following = _after(request, answer.value)
                     under_way |= {ask(following)} if following else set()
-                    yield from (from_item(item) for item in answer.value["Items"])
+                    yield answer.value
 
     def batch_get(
         self, keys: Sequence[Sequence[Value]], *, consistent: bool = False
@@ -285,6 +315,30 @@ class Table:
                 found[tuple(item[name] for name in self.definition.key_names)] = item
         return batch.answer([found.get(self._identity(key)) for key in keys])
 
+    def peek(
+        self, keys: Sequence[Sequence[Value]], *, consistent: bool = False
+    ) -> Answer[dict[tuple[Value, ...], Record | None]]:
+        """What at most a hundred keys hold, by one request; None where there is no item.
+
+        A key that DynamoDB left unprocessed is not in the answer.
+        """
+        asked = {self._identity(key): tuple(key) for key in keys}
+        wires = {identity: self._key(key) for identity, key in asked.items()}
+        wanted: dict[str, Any] = {
+            self.name: {"Keys": list(wires.values()), "ConsistentRead": consistent}
+        }
+        answer: Answer[Any] = self.send(
+            "BatchGetItem", lambda client: client.batch_get_item(RequestItems=wanted)
+        )
+        left = answer.value.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        unprocessed = {self._identity_of(key) for key in left}
+        items = {
+            self._identity_of(wire): from_item(wire)
+            for wire in answer.value["Responses"].get(self.name, [])
+        }
+        seen = {key: items.get(each) for each, key in asked.items() if each not in unprocessed}
+        return _same(answer, seen)
+
     def batch_put(self, items: Iterable[Item]) -> Answer[None]:
         """Writes whole items, twenty-five to a request; of several with one key, the last.
 
@@ -294,6 +348,10 @@ class Table:
         wires = [to_item(item) for item in items]
         by_key = {self._identity_of(wire): {"PutRequest": {"Item": wire}} for wire in wires}
         return self._batch_write(list(by_key.values()))
+
+    def batch_put_wires(self, wires: Iterable[Mapping[str, AttributeValue]]) -> Answer[None]:
+        """Writes items that `to_item` has made, no two with one key, as `batch_put` does."""
+        return self._batch_write([{"PutRequest": {"Item": wire}} for wire in wires])
 
     def batch_delete(self, keys: Iterable[Sequence[Value]]) -> Answer[None]:
         """Removes the items of these keys, as `batch_put` writes them."""

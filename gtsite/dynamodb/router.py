@@ -29,14 +29,23 @@ from gtsite.dynamodb.failures import (
     outcome_unknown,
     trouble,
 )
-from gtsite.dynamodb.meter import Call, Meter, meter, record
+from gtsite.dynamodb.meter import Call, Counter, Meter, Traffic, meter, record
 from gtsite.dynamodb.probing import Prober
 from gtsite.dynamodb.regions import nearest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-__all__ = ["Answer", "BreakerState", "Call", "Meter", "RegionState", "Router", "meter"]
+__all__ = [
+    "Answer",
+    "BreakerState",
+    "Call",
+    "Meter",
+    "RegionState",
+    "Router",
+    "Traffic",
+    "meter",
+]
 
 T = TypeVar("T")
 Other = TypeVar("Other")
@@ -83,7 +92,8 @@ class RegionState:
     """What this process knows of a region.
 
     `since` is when the breaker last changed; `failures` counts since the last answer; `last_error`
-    is one word, '' if there was none; `latency_ms` is that of the last answer.
+    is one word, '' if there was none; `latency_ms` is that of the last answer. `probed_at` is when
+    it was last probed, None when it never had to be.
     """
 
     region: str
@@ -93,6 +103,7 @@ class RegionState:
     failures: int
     last_error: str
     latency_ms: float | None
+    probed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -150,6 +161,7 @@ class Router:
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._breakers = {name: self._new_breaker(name) for name in self.regions}
+        self._counter = Counter()
 
     def call(
         self,
@@ -240,9 +252,14 @@ class Router:
                 failures=each.failures,
                 last_error=each.last_error,
                 latency_ms=each.latency_ms,
+                probed_at=each.probed_at,
             )
             for each in (self._breakers[name] for name in self.regions)
         ]
+
+    def traffic(self, region: str) -> Traffic:
+        """What this router asked of a region since it was made; probes are not counted."""
+        return self._counter.traffic(region)
 
     def close(self) -> None:
         """Stops probing and closes every connection; calls under way come to their own end."""
@@ -315,7 +332,9 @@ class Router:
             raise
         finally:
             elapsed_ms = self._ms_since(began)
-            record(Call(region=region, operation=name, elapsed_ms=elapsed_ms, ok=answered))
+            call = Call(region=region, operation=name, elapsed_ms=elapsed_ms, ok=answered)
+            self._counter.count(call)
+            record(call)
         self._breaker(region).answered(began=began, latency_ms=elapsed_ms)
         return Answer(value=value, region=region, elapsed_ms=elapsed_ms)
 

@@ -8,7 +8,8 @@ import csv
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -20,10 +21,22 @@ from gtsite.dynamodb.errors import ItemRefused
 from gtsite.dynamodb.items import Value, from_item, from_number
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+SURROGATE = re.compile("[\ud800-\udfff]")
 SWITCHES = {"true": True, "false": False}
 PUT, DELETE = "PutRequest", "DeleteRequest"
 LONGEST_CELL = 1 << 20
 FIRST_LINE = 1 << 20
+MARK = "\ufeff"
+"""What some editors put at the beginning of a file in UTF-8."""
+STRAY_MARK = "it begins with a byte-order mark, as if another file began here"
+SIGNATURES = {
+    b"\x1f\x8b": "is compressed with gzip: unpack it with gunzip and load the file that comes out",
+    b"PK\x03\x04": "is a ZIP archive, or a spreadsheet: load the CSV or JSON that is in it",
+    b"\xfd7zXZ": "is compressed with xz: unpack it with unxz and load the file that comes out",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it with unzstd and load what comes out",
+    b"\xff\xfe": "is in UTF-16: save it as UTF-8",
+    b"\xfe\xff": "is in UTF-16: save it as UTF-8",
+}
 
 
 class Format(StrEnum):
@@ -87,6 +100,7 @@ def parse_map(text: str) -> tuple[Column, ...]:
 
 def find_format(path: Path) -> Format:
     """What the beginning of the file looks like; raises `UnreadableFile` for an empty one."""
+    _check_signature(path)
     with _opened(path) as text:
         line = _first_line(text)
     if not line:
@@ -100,6 +114,22 @@ def find_format(path: Path) -> Format:
     except ValueError:
         return Format.JSON_LINES if path.suffix in (".jsonl", ".ndjson") else Format.BATCH
     return Format.BATCH if _is_batch(first) else Format.JSON_LINES
+
+
+def _check_signature(path: Path) -> None:
+    """Raises `UnreadableFile` for what is no text in UTF-8 and says so itself."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(8)
+    except OSError as error:
+        raise UnreadableFile(_unread(path, error)) from error
+    for signature, sentence in SIGNATURES.items():
+        if begins.startswith(signature):
+            raise UnreadableFile(f"{path} {sentence}.")
+
+
+def _unread(path: Path, error: OSError) -> str:
+    return f"{path} cannot be read: {error.strerror}."
 
 
 def _first_line(text: TextIO) -> str:
@@ -116,16 +146,20 @@ def read_rows(
     table: str,
     format: Format | None = None,  # noqa: A002
     columns: Sequence[Column] = (),
+    headed_by: Collection[str] | None = None,
 ) -> Iterator[Row]:
     """Every row of the file, in its order; CSV and JSON Lines are never held in memory whole.
 
-    `columns` are for CSV: where the first line names them all it is a heading, and they give the
-    types; where it does not, the file has no heading and they name its columns in their order.
-    `table` is whose rows a batch-write file is read for. Raises `UnreadableFile`.
+    `columns` are for CSV: where the first line names those `headed_by`, or else all of them, it is
+    a heading, and they give the types; where it does not, the file has no heading and they name
+    its columns in their order. `table` is whose rows a batch-write file is read for. Raises
+    `UnreadableFile`, also half-way where a disk fails.
     """
+    if headed_by is None:
+        headed_by = [column.name for column in columns]
     match format or find_format(path):
         case Format.CSV:
-            yield from _csv_rows(path, columns)
+            yield from _csv_rows(path, columns, headed_by)
         case Format.JSON_LINES:
             yield from _json_lines(path)
         case Format.JSON:
@@ -134,12 +168,20 @@ def read_rows(
             yield from _batch_rows(path, table)
 
 
-def _opened(path: Path) -> TextIO:
-    """Text in UTF-8, with or without a mark; what is none shows as a surrogate, row by row."""
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """Text in UTF-8, with or without a mark; what is none shows as a surrogate, row by row.
+
+    Raises `UnreadableFile` where the file cannot be opened, or read to its end.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+            yield text
+    except OSError as error:
+        raise UnreadableFile(_unread(path, error)) from error
 
 
-def _csv_rows(path: Path, columns: Sequence[Column]) -> Iterator[Row]:
+def _csv_rows(path: Path, columns: Sequence[Column], headed_by: Collection[str]) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_CELL)
     with _opened(path) as text:
         lines = _csv_lines(csv.reader(text))
@@ -149,7 +191,7 @@ def _csv_rows(path: Path, columns: Sequence[Column]) -> Iterator[Row]:
         number, cells = first
         if isinstance(cells, str):
             raise UnreadableFile(f"{path} is not CSV: {cells}.")
-        if {column.name for column in columns} <= {cell.strip() for cell in cells}:
+        if set(headed_by) <= {cell.strip() for cell in cells}:
             columns = _headed(path, cells, columns)
         else:
             yield _csv_row(number, cells, columns)
@@ -185,6 +227,8 @@ def _headed(path: Path, names: Sequence[str], columns: Sequence[Column]) -> Sequ
 def _csv_row(number: int, cells: list[str] | str, columns: Sequence[Column]) -> Row:
     if isinstance(cells, str):
         return Row(number=number, raw=None, reason=cells)
+    if cells[0].startswith(MARK):
+        return Row(number=number, raw=cells, reason=STRAY_MARK)
     if len(cells) != len(columns):
         reason = f"it has {_cells(len(cells))} where {len(columns)} are named"
         return Row(number=number, raw=cells, reason=reason)
@@ -241,6 +285,8 @@ def _json_lines(path: Path) -> Iterator[Row]:
 
 
 def _json_line(number: int, line: str) -> Row:
+    if line.startswith(MARK):
+        return Row(number=number, raw=line, reason=STRAY_MARK)
     try:
         raw = _decoded(line)
     except (ValueError, RecursionError):
@@ -321,9 +367,10 @@ def _row(number: int, raw: Any, read: Callable[[], Mapping[str, Value]]) -> Row:
 
 def _check_text(value: Value) -> None:
     """Raises `BadRow` for text that was not UTF-8 in the file, or is half a character."""
-    if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
-        raise BadRow("it has text that is not UTF-8")
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        if not value.isascii() and SURROGATE.search(value):
+            raise BadRow("it has text that is not UTF-8")
+    elif isinstance(value, Mapping):
         for name, inner in value.items():
             _check_text(name)
             _check_text(inner)

@@ -1,6 +1,6 @@
-"""What a global table is: name, keys, billing, stream, expiry; and the four of this project.
+"""What a global table is: name, keys, billing, stream, expiry, data; and the four of this project.
 
-In which regions a table has replicas is not part of it: that comes from settings or arguments.
+One more entry in `TABLES` is all that a table of one's own needs.
 """
 
 from dataclasses import dataclass, replace
@@ -8,6 +8,11 @@ from enum import StrEnum
 from typing import Literal
 
 from gtsite.dynamodb.errors import UnknownTable
+from gtsite.dynamodb.items import Value
+from gtsite.dynamodb.rows import Column, parse_map
+
+Key = tuple[Value, ...]
+"""A partition value and, where the table has a sort key, a sort value."""
 
 KeyType = Literal["S", "N", "B"]
 
@@ -41,6 +46,10 @@ class TableDefinition:
     `capacity` is read and write units a second, for provisioned tables only; `stream` a
     StreamViewType, or empty for none; `default_regions`, home first, is where an exercise wants
     its replicas when nobody says otherwise, empty for the site's own regions.
+
+    `data` is the file that belongs to it, its path below the project, '' for none; `columns` are
+    those of a CSV file without a heading. `sample` are the keys of some items that its document
+    looks at, in its order; `measure` is the attribute that exercises change, '' for none.
     """
 
     name: str
@@ -52,6 +61,10 @@ class TableDefinition:
     ttl_attribute: str = ""
     consistency: Consistency = Consistency.EVENTUAL
     default_regions: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    data: str = ""
+    sample: tuple[Key, ...] = ()
+    measure: str = ""
 
     @property
     def key_attributes(self) -> tuple[Attribute, ...]:
@@ -65,6 +78,9 @@ class TableDefinition:
     def named(self, name: str) -> "TableDefinition":
         """The same table under another name."""
         return replace(self, name=name)
+
+
+DATA = "gtsite/experiments/data"
 
 
 def _text(name: str) -> Attribute:
@@ -84,6 +100,24 @@ FLIGHTS = TableDefinition(
     billing=Billing.PROVISIONED,
     capacity=(30, 30),
     default_regions=("us-east-2", "eu-west-1"),
+    columns=parse_map(
+        "flight_id:N,airlines_name:S,available_seats:N,seat_type:S,support:S,phone:S,"
+        "from:S,to:S,date:S,time:S"
+    ),
+    data=f"{DATA}/flights.csv",
+    sample=(
+        (5603280670, "Quatar"),
+        (26806130, "British"),
+        (9902917690, "Emirates"),
+        (1079996, "JetBlue"),
+        (2907581914, "Delta"),
+        (53600600, "UnitedAirlines"),
+        (282027328, "Alaska"),
+        (421920151, "spirit"),
+        (534890387, "Republic"),
+        (658410767, "southwest"),
+    ),
+    measure="available_seats",
 )
 MUSIC = TableDefinition(
     name="Music",
@@ -92,12 +126,17 @@ MUSIC = TableDefinition(
     billing=Billing.PROVISIONED,
     capacity=(1, 1),
     default_regions=("ap-southeast-1", "us-east-1", "eu-west-1"),
+    data=f"{DATA}/music.jsonl",
+    sample=tuple((f"item_{number}", f"Song Value {number}") for number in range(1, 11)),
 )
 ORDERS = TableDefinition(
     name="Orders",
     partition_key=_text("OrderID"),
     sort_key=_text("CustomerID"),
     default_regions=("us-east-1", "eu-west-1", "ap-southeast-1"),
+    data=f"{DATA}/orders.jsonl",
+    sample=(("12345", "User567"),),
+    measure="OrderStatus",
 )
 
 TABLES = {each.name: each for each in (GLOBAL_SERVERLESS, FLIGHTS, MUSIC, ORDERS)}

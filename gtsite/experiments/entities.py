@@ -69,13 +69,15 @@ class Way:
 class LagPlan:
     """`probes` items are written in every source, one each `every_ms`, and looked for elsewhere.
 
-    An item that has not arrived `patience_ms` after it was written counts as missing.
+    An item that has not arrived `patience_ms` after it was written counts as missing. A target is
+    asked again `poll_ms` after each answer: every look costs half a read unit for each item.
     """
 
     ways: tuple[Way, ...]
     probes: int
     every_ms: float = 100.0
     patience_ms: float = 60_000.0
+    poll_ms: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,8 @@ class StaleItem:
 
     `before` is what `write` held before. `first` is what the first look in `read` gave, `stale`
     whether that was something else than was written, None before it was looked for.
-    `agreed_after_ms` is how long after its own write `read` was first seen to hold it.
+    `agreed_after_ms` is how long after its own write `read` was first seen to hold it. `last` is
+    what the last look there gave.
     """
 
     key: Key
@@ -159,6 +162,7 @@ class StaleItem:
     first: Value | None = None
     stale: bool | None = None
     agreed_after_ms: float | None = None
+    last: Value | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +223,13 @@ class RaceItem:
     `film` is what the regions held, in the order seen: one sighting whenever one of them changed.
     `winner` is the region whose value stands everywhere, `lost` those whose write had been
     acknowledged and was not known to a write that stands: as if it had never been. Both are None
-    and empty until the regions agree, `agreed_ms`.
+    and empty until the regions agree, `agreed_ms`, on `stands`. What knew what is told by values:
+    a write knew a value that it replaced, and so whatever that one had replaced.
+
+    `winner` is None where several regions wrote what stands, or none did. `uncertain` are regions
+    whose write got no answer: it may have been carried out. `strangers` are values that nobody here
+    wrote and that were not there before. Where one of either may be behind what stands, the verdict
+    is `unclear`: who lost cannot be told, and nobody is said to have.
     """
 
     key: Key
@@ -229,6 +239,10 @@ class RaceItem:
     winner: str | None = None
     lost: tuple[str, ...] = ()
     agreed_ms: float | None = None
+    stands: Value | None = None
+    uncertain: tuple[str, ...] = ()
+    strangers: tuple[Value | None, ...] = ()
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +289,8 @@ class Counted:
     `acknowledged` are the writes that were acknowledged, all regions together. `expected` is what
     every region should hold: their number, or for ABSOLUTE the newest value written. `held` is
     what each region was last seen to hold, its sum for SPLIT, None where it did not say.
+    `uncertain` are writes without an answer, which may count or not; `refused` those that their
+    condition held back, because something as new was there.
     """
 
     counting: Counting
@@ -282,15 +298,17 @@ class Counted:
     expected: int = 0
     held: Mapping[str, int | None] = field(default_factory=dict)
     settled: bool = False
+    uncertain: int = 0
+    refused: int = 0
 
     @property
     def lost(self) -> int | None:
-        """What is missing from where the regions agree; None until they do."""
+        """What is missing at least where the regions agree; None until they do."""
         values = set(self.held.values())
         if not self.settled or len(values) != 1:
             return None
         (value,) = values
-        return None if value is None else self.expected - value
+        return None if value is None else max(0, self.expected - value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 130 stopped by Ctrl-C.
 """
 
 import json
+import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -72,7 +74,8 @@ class SiteCommand(BaseCommand):
         """Runs `handle`; from the command line, failures become a sentence and an exit code."""
         self._json = bool(options.get("json"))
         try:
-            return self._told(*args, **options)
+            with _without_warnings():
+                return self._told(*args, **options)
         except CommandError as error:
             if not self._called_from_command_line or options.get("traceback"):
                 raise
@@ -101,6 +104,18 @@ class SiteCommand(BaseCommand):
             raise CommandError(f"{error} {_advice()}") from error
         except (DataError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """What goes wrong with a region a command says itself, in its own sentence."""
+    log = logging.getLogger("gtsite.dynamodb.router")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def counted(count: int, noun: str) -> str:

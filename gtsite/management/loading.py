@@ -1,12 +1,16 @@
 """Loading rows into one table of one region, as the commands do it and report it."""
 
+import errno
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
+
+from django.core.management.base import CommandError
 
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.loader import Existing, Loaded, Rejected, count_absent, load_rows
@@ -15,6 +19,7 @@ from gtsite.dynamodb.tables import TableDefinition
 from gtsite.management.base import UsageError, counted
 from gtsite.management.progress import ProgressLine
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 SHOWN = 20
 """Bad rows shown on stderr; all of them go to the file of rejects."""
 
@@ -38,6 +43,7 @@ class LoadReport:
         self._line = line
         self._rejects = rejects
         self._said = {"rejected": 0, "replaced": 0}
+        self._began = time.monotonic()
         self.loaded = Loaded()
 
     def rejected(self, row: Rejected) -> None:
@@ -51,7 +57,10 @@ class LoadReport:
 
     def progressed(self, loaded: Loaded) -> None:
         self.loaded = loaded
-        self._line.show(f"{counted(loaded.read, 'row')} read, {loaded.written:,} written")
+        done = loaded.written + loaded.kept
+        rejected = f", {loaded.rejected:,} rejected" if loaded.rejected else ""
+        paced = pace(done, time.monotonic() - self._began)
+        self._line.show(f"Processed {counted(done, 'item')} {paced}{rejected}")
 
     def finish(self) -> None:
         """Says how much was not said."""
@@ -65,11 +74,16 @@ class LoadReport:
             self._line.say(sentence)
 
 
+def pace(items: int, seconds: float) -> str:
+    """`in 0.91 s, 278 a second`."""
+    return f"in {seconds:,.2f} s, {items / max(seconds, 0.001):,.0f} a second"
+
+
 @contextmanager
 def rejects_file(path: Path | None) -> Iterator[TextIO | None]:
     """The file of rejects, empty at first, so that it never shows those of an earlier run.
 
-    Raises `UsageError` when it cannot be written.
+    Raises `UsageError` when it cannot be written, `CommandError` when its disk is full.
     """
     if path is None:
         yield None
@@ -78,8 +92,13 @@ def rejects_file(path: Path | None) -> Iterator[TextIO | None]:
         file = path.open("w", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise CommandError(f"{path} is not whole: {error.strerror}. Load again.") from error
 
 
 def load(request: LoadRequest, report: LoadReport) -> Loaded:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from gtsite.dynamodb.loader import Loaded
 from gtsite.dynamodb.tables import FLIGHTS
+from gtsite.management.loading import LoadReport
+from gtsite.management.progress import ProgressLine
 from tests.commands.conftest import Ran
 from tests.support.engines import ThreeRegions, create_table
 
@@ -44,7 +48,10 @@ class TestLoading:
         file.write_text(lines(60))
         ran = manage("load", "global-serverless", file)
         assert (ran.code, ran.err) == (0, "")
-        assert ran.out == "60 items written to global-serverless in us-west-2\n"
+        assert re.fullmatch(
+            r"60 items written to global-serverless in us-west-2 in \d+\.\d\d s, [\d,]+ a second\n",
+            ran.out,
+        )
         assert len(stored(site_regions, OREGON)) == 60
         assert stored(site_regions, OHIO) == []
 
@@ -60,7 +67,8 @@ class TestLoading:
     def test_json_says_all_there_is_to_say(self, manage: Manage, file: Path) -> None:
         file.write_text(lines(3) + lines(1))
         result = manage("load", "global-serverless", file, "--json").json
-        assert result.pop("seconds") >= 0
+        seconds, pace = result.pop("seconds"), result.pop("items_per_second")
+        assert pace * seconds == pytest.approx(3, rel=0.1)
         assert result == {
             "table": "global-serverless",
             "region": OREGON,
@@ -76,17 +84,40 @@ class TestLoading:
     def test_flights_from_csv_without_a_heading(
         self, manage: Manage, site_regions: ThreeRegions, file: Path
     ) -> None:
-        create_table(site_regions.client(OREGON), FLIGHTS)
+        create_table(site_regions.client(OHIO), FLIGHTS)
         file.write_text(
             "2452052965,American,502,FirstClass,(943) 8641482,2/14/19\n26806130,British,+828,,,\n"
         )
         columns = "flight_id:N,airlines_name,available_seats:N,seat_type,phone,date"
         ran = manage("load", "flights", file, "--map", columns)
         assert (ran.code, ran.err) == (0, "")
-        by_id = {item["flight_id"]["N"]: item for item in stored(site_regions, OREGON, "flights")}
+        by_id = {item["flight_id"]["N"]: item for item in stored(site_regions, OHIO, "flights")}
         assert by_id["2452052965"]["available_seats"] == {"N": "502"}
         assert by_id["2452052965"]["phone"] == {"S": "(943) 8641482"}
         assert set(by_id["26806130"]) == {"flight_id", "airlines_name", "available_seats"}
+
+    def test_flights_from_csv_with_a_heading_go_by_its_names(
+        self, manage: Manage, site_regions: ThreeRegions, file: Path
+    ) -> None:
+        create_table(site_regions.client(OHIO), FLIGHTS)
+        file.write_text("airlines_name,gate,available_seats,flight_id\nDelta,7,12,34\n")
+        assert manage("load", "flights", file).code == 0
+        assert stored(site_regions, OHIO, "flights") == [
+            {
+                "flight_id": {"N": "34"},
+                "airlines_name": {"S": "Delta"},
+                "available_seats": {"N": "12"},
+                "gate": {"S": "7"},
+            }
+        ]
+
+    def test_a_region_named_comes_before_the_table_s_own(
+        self, manage: Manage, site_regions: ThreeRegions
+    ) -> None:
+        create_table(site_regions.client(IRELAND), FLIGHTS)
+        ran = manage("load", "flights", "--region", IRELAND, "--json")
+        assert (ran.json["written"], ran.json["file"]) == (2_500, FLIGHTS.data)
+        assert site_regions.client(IRELAND).scan(TableName="flights", Select="COUNT")["Count"] > 0
 
     def test_a_table_that_is_not_the_project_s(
         self, manage: Manage, site_regions: ThreeRegions, file: Path
@@ -110,6 +141,15 @@ class TestLoading:
         assert sorted(found, key=_key) == sorted(written, key=_key)
 
 
+def test_progress_is_how_many_items_in_what_time() -> None:
+    shown: list[str] = []
+    report = LoadReport(ProgressLine(show=shown.append, say=shown.append, every_seconds=0))
+    report.progressed(Loaded(read=1_300, written=1_200, kept=50, rejected=50))
+    (line,) = shown
+    paced = r"Processed 1,250 items in \d+\.\d\d s, [\d,]+ a second, 50 rejected"
+    assert re.fullmatch(paced, line)
+
+
 def _key(item: dict[str, Any]) -> tuple[str, str]:
     return item["PK"]["S"], item["SK"]["S"]
 
@@ -123,11 +163,11 @@ class TestBadRows:
         file.write_text(self.BAD)
         ran = manage("load", "global-serverless", file)
         assert ran.code == 3
-        assert ran.out == (
-            "30 items written to global-serverless in us-west-2\n"
-            "1 row replaced by a later one with the same key\n"
-            "2 rows rejected\n"
-        )
+        assert ran.out.startswith("30 items written to global-serverless in us-west-2 in ")
+        assert ran.out.splitlines()[1:] == [
+            "1 row replaced by a later one with the same key",
+            "2 rows rejected",
+        ]
         assert ran.err == (
             "row 31: it has no SK, which is part of the key\n"
             "row 32: it is not JSON\n"
@@ -241,9 +281,12 @@ class TestUsage:
     @pytest.mark.usefixtures("site_regions")
     def test_a_table_that_is_nowhere(self, manage: Manage, file: Path) -> None:
         file.write_text(lines(1))
-        for table in ("flights", "nosuch"):
-            ran = manage("load", table, file, "--map", "flight_id:N")
-            assert ran.code == 1
+        ran = manage("load", "flights")
+        assert ran.code == 1
+        assert "Table flights is not in us-east-2: run manage.py provision." in ran.err
+        ran = manage("load", "nosuch", file)
+        assert (ran.code, ran.out) == (2, "")
+        assert "Table nosuch is not in us-west-2, eu-west-1 or us-east-2" in ran.err
 
 
 def test_stopped_by_ctrl_c_and_run_again_it_ends_with_the_same_items(
@@ -254,7 +297,7 @@ def test_stopped_by_ctrl_c_and_run_again_it_ends_with_the_same_items(
     A test run in the background of a shell ignores SIGINT, and its children would, too.
     """
     file = tmp_path / "data.jsonl"
-    file.write_text(lines(20_000))
+    file.write_text(lines(8_000))
     endpoints = ",".join(f"{name}={url}" for name, url in site_regions.endpoints.items())
     environment = os.environ | {
         "GT_ENDPOINTS": endpoints,
@@ -282,7 +325,7 @@ def test_stopped_by_ctrl_c_and_run_again_it_ends_with_the_same_items(
         .get_paginator("scan")
         .paginate(TableName="global-serverless", Select="COUNT")
     )
-    assert counted == 20_000
+    assert counted == 8_000
 
 
 class TestSynthetic:
@@ -292,7 +335,7 @@ class TestSynthetic:
         ran = manage("load", "--synthetic", "40")
         items = stored(site_regions, OREGON)
         assert (ran.code, ran.err) == (0, "")
-        assert ran.out == f"{len(items)} items written to global-serverless in us-west-2\n"
+        assert ran.out.startswith(f"{len(items)} items written to global-serverless in us-west-2 ")
         assert sum(item["PK"]["S"] == "library" for item in items) == 40
         assert any(item["PK"]["S"] == "show#syn-000019" for item in items)
         site_regions.client(OREGON).put_item(
@@ -322,7 +365,8 @@ class TestSynthetic:
             (["--synthetic", "1000001"], "--synthetic is 1000001: write 1 to 1,000,000."),
             (["global-serverless", "x.csv", "--synthetic", "3"], "one at a time."),
             (["--synthetic", "3", "--map", "PK"], "--synthetic reads none."),
-            (["global-serverless"], "Name a table and the file to load"),
+            ([], "Name a table and the file to load, or how many with --synthetic N."),
+            (["global-serverless"], "Name the file to load: global-serverless has no data of its"),
             (["global-serverless", __file__, "--remove"], "--remove goes with --synthetic"),
         ],
     )

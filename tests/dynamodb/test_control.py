@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from gtsite.dynamodb.clients import Clients
-from gtsite.dynamodb.control import ControlPlane, find_definition
+from gtsite.dynamodb.control import ControlPlane, as_definition
 from gtsite.dynamodb.errors import ChangeRefused, TableBusy, TableMissing
 from gtsite.dynamodb.tables import (
     FLIGHTS,
@@ -105,12 +105,12 @@ def test_a_table_that_is_not_there_cannot_be_changed(control: ControlPlane) -> N
 
 def test_any_table_that_is_there_has_a_definition(control: ControlPlane) -> None:
     control.create(REGION, MUSIC.named("Other"))
-    found = find_definition(control, REGION, "Other")
+    state = control.describe(REGION, "Other")
+    assert state is not None
+    found = as_definition("Other", state)
     assert found.key_attributes == MUSIC.key_attributes
     assert found.billing is Billing.PROVISIONED
     assert found.partition_key == Attribute(name="Artist", type="S")
-    with pytest.raises(TableMissing):
-        find_definition(control, REGION, "nosuch")
 
 
 def test_an_engine_without_auto_scaling_says_what_to_do() -> None:

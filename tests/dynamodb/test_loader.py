@@ -1,7 +1,8 @@
 """Rows into a table: what is refused and why, what is written, and what an interruption leaves."""
 
 import random
-from collections.abc import Iterable, Iterator
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -185,6 +186,13 @@ class TestWriting:
         assert (loaded.written, loaded.replaced) == (len(expected), 200 - len(expected))
         assert len(heard.pairs) == loaded.replaced
 
+    def test_large_items_go_in_smaller_batches(self, table: Table, heard: Heard) -> None:
+        """Written as JSON, each of these bytes takes six: twenty-five items would be 58 MB."""
+        items = [title(f"{n:02}", text="\x01" * 390_000) for n in range(25)]
+        loaded = load_rows(rows(*items), table, heard, workers=2)
+        assert (loaded.written, loaded.failure) == (25, None)
+        assert table.get("library", "24").value == items[24]
+
     def test_a_row_that_the_service_refused_is_not_replaced_but_rejected(
         self, table: Table, heard: Heard, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -206,6 +214,56 @@ class TestWriting:
 
     def test_no_rows_at_all(self, table: Table, heard: Heard) -> None:
         assert load_rows([], table, heard) == Loaded()
+
+
+def invented(count: int) -> Iterator[Row]:
+    """Made as they are asked for, so that only the loader can hold on to them."""
+    for number in range(count):
+        item = title(f"{number:08}", text="x" * 100)
+        yield Row(number=number, raw=item, item=item)
+
+
+class TestMemory:
+    """Rows written are let go of; a megabyte would hold two thousand of the ten thousand here."""
+
+    ROWS = 10_000
+    MOST_BYTES = 1_000_000
+
+    def grown(self, work: Callable[[], object]) -> int:
+        """The most bytes that Python held meanwhile, beyond what it held before."""
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            work()
+            return tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+
+    def test_loading_holds_no_more_than_what_is_under_way(self, heard: Heard) -> None:
+        table: Any = BottomlessTable()
+        load_rows(invented(100), table, heard, workers=1)
+        assert self.grown(lambda: load_rows(invented(self.ROWS), table, heard, workers=1)) < (
+            self.MOST_BYTES
+        )
+        assert table.written == self.ROWS + 100
+
+    def test_checking_holds_nothing(self, heard: Heard) -> None:
+        check_rows(invented(100), GLOBAL_SERVERLESS, heard)
+        assert self.grown(lambda: check_rows(invented(self.ROWS), GLOBAL_SERVERLESS, heard)) < (
+            self.MOST_BYTES
+        )
+
+
+class BottomlessTable:
+    """Takes everything at once: what is looked at is the loader's memory, not the table's."""
+
+    definition = GLOBAL_SERVERLESS
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def batch_put_wires(self, wires: Sequence[Any]) -> None:
+        self.written += len(wires)
 
 
 class TestInterruption:
@@ -241,7 +299,7 @@ class FailingTable:
     def __init__(self, *, good_batches: int) -> None:
         self._left = good_batches
 
-    def batch_put(self, _items: Iterable[Any]) -> None:
+    def batch_put_wires(self, _wires: Iterable[Any]) -> None:
         self._left -= 1
         if self._left < 0:
             raise NoRegionAvailable(["us-west-2"])

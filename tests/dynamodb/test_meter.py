@@ -3,7 +3,7 @@
 import threading
 from contextvars import copy_context
 
-from gtsite.dynamodb.meter import Call, meter, record
+from gtsite.dynamodb.meter import CALLS_TIMED, Call, Counter, Traffic, meter, record
 
 
 def call(region: str, *, ok: bool = True) -> Call:
@@ -53,3 +53,41 @@ def test_a_thread_counts_only_when_it_was_given_the_context() -> None:
             thread.start()
             thread.join()
     assert [each.region for each in calls.calls] == ["us-west-2"]
+
+
+def test_reads_and_writes_are_told_apart_by_region() -> None:
+    counter = Counter()
+    for operation in ("GetItem", "Query", "UpdateItem", "ListTables"):
+        counter.count(Call(region="us-west-2", operation=operation, elapsed_ms=1.0, ok=True))
+    counter.count(Call(region="eu-west-1", operation="PutItem", elapsed_ms=1.0, ok=False))
+    here, there = counter.traffic("us-west-2"), counter.traffic("eu-west-1")
+    assert (here.reads, here.writes, here.failed) == (2, 1, 0)
+    assert (there.reads, there.writes, there.failed) == (0, 1, 1)
+
+
+def test_a_region_nobody_asked_has_no_percentiles() -> None:
+    assert Counter().traffic("us-west-2") == Traffic()
+
+
+def test_percentiles_are_of_the_latest_thousand_calls() -> None:
+    counter = Counter()
+    for elapsed_ms in (*[9_999.0] * 50, *map(float, range(1, CALLS_TIMED + 1))):
+        counter.count(Call(region="x", operation="Query", elapsed_ms=elapsed_ms, ok=True))
+    found = counter.traffic("x")
+    assert (found.p50_ms, found.p99_ms) == (500.0, 990.0)
+    assert found.reads == CALLS_TIMED + 50
+
+
+def test_no_call_is_lost_when_threads_count_at_once() -> None:
+    counter = Counter()
+
+    def count() -> None:
+        for _ in range(2_000):
+            counter.count(call("us-west-2"))
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counter.traffic("us-west-2").reads == 16_000

@@ -356,6 +356,14 @@ class TestScan:
         assert next(scanning)
         scanning.close()  # type: ignore[attr-defined]
 
+    @pytest.mark.parametrize("segments", [1, 3, 16])
+    def test_a_count_loses_nothing_and_brings_no_items(self, library: Table, segments: int) -> None:
+        with meter() as calls:
+            counts = list(library.iter_counts(segments=segments, page_size=4))
+        assert sum(each.items for each in counts) == 61
+        assert max(each.items for each in counts) <= 4
+        assert len(counts) == len(calls.calls)
+
     def test_pages_by_cursor(self, library: Table) -> None:
         first = library.scan(limit=40).value
         second = library.scan(limit=40, cursor=first.next_cursor).value
@@ -388,6 +396,15 @@ class TestBatches:
     def test_one_key_asked_for_twice_is_answered_twice(self, library: Table) -> None:
         found = library.batch_get([("library", "03")] * 2, consistent=True).value
         assert [item and item["n"] for item in found] == [3, 3]
+
+    def test_a_peek_is_one_request_that_says_what_each_key_holds(self, library: Table) -> None:
+        keys = [("library", "03"), ("library", "nope"), ("library", "03")]
+        with meter() as calls:
+            found = library.peek(keys, consistent=True).value
+        assert [each.operation for each in calls.calls] == ["BatchGetItem"]
+        assert set(found) == set(keys)
+        assert found["library", "nope"] is None
+        assert (found["library", "03"] or {})["n"] == 3
 
     def test_no_keys_are_no_request(self, table: Table) -> None:
         with meter() as calls:

@@ -668,6 +668,20 @@ class TestProbing:
             assert _soon(lambda: router.states()[0].breaker == "closed")
         assert len(calls.calls) == 2
 
+    def test_traffic_is_counted_by_region_and_probes_are_dated_instead(
+        self, new_router: Callable[..., Router], world: World
+    ) -> None:
+        router = new_router(probe=world.ask, probe_seconds=0.001)
+        assert router.states()[0].probed_at is None
+        world.fail(OREGON, *[refused()] * 3, times=3)
+        router.call(world.ask, name="GetItem")
+        assert _soon(lambda: router.states()[0].breaker == "closed")
+        router.call(world.ask, name="PutItem")
+        oregon, ohio = router.traffic(OREGON), router.traffic(OHIO)
+        assert (oregon.reads, oregon.writes, oregon.failed) == (1, 1, 1)
+        assert (ohio.reads, ohio.writes, ohio.failed) == (1, 0, 0)
+        assert router.states()[0].probed_at is not None
+
     def test_many_failures_at_once_start_one_thread(
         self, new_router: Callable[..., Router], world: World
     ) -> None:

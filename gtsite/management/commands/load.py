@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,15 @@ from django.core.management.base import CommandError, CommandParser
 
 from catalog.synthetic import MOST
 from gtsite.dynamodb import connection
-from gtsite.dynamodb.control import find_definition
-from gtsite.dynamodb.errors import UnknownTable
 from gtsite.dynamodb.loader import Loaded, check_rows
 from gtsite.dynamodb.regions import region as known_region
-from gtsite.dynamodb.rows import Column, Format, UnreadableFile, parse_map, read_rows
+from gtsite.dynamodb.rows import Column, Format, Row, UnreadableFile, parse_map, read_rows
+from gtsite.dynamodb.seen import NoScratchSpace
 from gtsite.dynamodb.tables import TableDefinition
 from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
-from gtsite.management.loading import LoadReport, LoadRequest, load, rejects_file
+from gtsite.management.loading import LoadReport, LoadRequest, load, pace, rejects_file
 from gtsite.management.progress import progress_line
+from gtsite.management.subjects import find_table
 from gtsite.management.synthetic import remove_synthetic, synthetic_rows
 
 MOST_WORKERS = 32
@@ -31,7 +32,9 @@ class Command(SiteCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("table", nargs="?", help="the table's name")
-        parser.add_argument("file", nargs="?", type=Path, help="the data")
+        parser.add_argument(
+            "file", nargs="?", type=Path, help="the data; by default what belongs to the table"
+        )
         parser.add_argument(
             "--synthetic",
             type=int,
@@ -53,9 +56,12 @@ class Command(SiteCommand):
             default="",
             metavar="NAME[:TYPE],…",
             help="CSV columns and their types (S, N, B, BOOL, JSON); all of them, in their "
-            "order, where the file has no heading",
+            "order, where the file has no heading; by default those of the table",
         )
-        parser.add_argument("--region", help="the region to write in; by default the home region")
+        parser.add_argument(
+            "--region",
+            help="the region to write in; by default the table's own first one, or the site's",
+        )
         parser.add_argument("--rejects", type=Path, metavar="FILE", help="bad rows as JSON Lines")
         parser.add_argument("--workers", type=int, default=8, help="batches written at a time")
         parser.add_argument("--dry-run", action="store_true", help="check the rows, write none")
@@ -81,8 +87,10 @@ class Command(SiteCommand):
             if dry_run:
                 return check_rows(request.rows(), request.definition, report)
             return load(request, report)
-        except UnreadableFile as error:
-            raise CommandError(str(error)) from error
+        except (UnreadableFile, NoScratchSpace) as error:
+            if not report.loaded.written or dry_run:
+                raise CommandError(str(error)) from error
+            raise PartlyDone(f"{error} {_so_far(report.loaded)}") from error
         except KeyboardInterrupt:
             written = counted(report.loaded.written, "item")
             self.say(f"Stopped with {written} written: load the file again to finish.")
@@ -112,8 +120,9 @@ class Command(SiteCommand):
         self, request: LoadRequest, loaded: Loaded, seconds: float, options: dict[str, Any]
     ) -> None:
         table, region, dry_run = request.definition.name, request.region, options["dry_run"]
-        would = "would be " if dry_run else ""
-        lines = [f"{counted(loaded.written, 'item')} {would}written to {table} in {region}"]
+        would, paced = ("would be ", "") if dry_run else ("", f" {pace(loaded.written, seconds)}")
+        items = counted(loaded.written, "item")
+        lines = [f"{items} {would}written to {table} in {region}{paced}"]
         if loaded.replaced:
             replaced = counted(loaded.replaced, "row")
             lines.append(f"{replaced} replaced by a later one with the same key")
@@ -122,7 +131,7 @@ class Command(SiteCommand):
         data = {
             "table": table,
             "region": region,
-            **_named_source(options),
+            **_named_source(request, options),
             "dry_run": dry_run,
             "read": loaded.read,
             "written": loaded.written,
@@ -130,6 +139,7 @@ class Command(SiteCommand):
             "rejected": loaded.rejected,
             "failure": str(loaded.failure) if loaded.failure else None,
             "seconds": round(seconds, 3),
+            "items_per_second": round(loaded.written / seconds, 1),
         }
         self.answer(data, lines)
 
@@ -140,24 +150,35 @@ def _request(options: dict[str, Any]) -> LoadRequest:
         raise UsageError(f"--workers is {options['workers']}: write 1 to {MOST_WORKERS}.")
     invented = options["synthetic"] is not None
     _check_synthetic(options) if invented else _check_file(options)
-    region = known_region(options["region"] or connection.site_regions()[0]).name
-    if not connection.is_reachable(region):
-        raise UsageError(f"No endpoint is known for {region}: add it to GT_ENDPOINTS.")
-    definition = _definition(options["table"] or settings.GT_TABLE, region)
-    if invented:
-        source = counted(options["synthetic"], "synthetic title")
-        rows = partial(synthetic_rows, options["synthetic"], seed=options["seed"])
-    else:
-        source = str(options["file"])
-        rows = partial(
-            read_rows,
-            options["file"],
-            table=definition.name,
-            format=Format(options["format"]) if options["format"] else None,
-            columns=_columns(options["map"]),
-        )
+    definition = _definition(options["table"] or settings.GT_TABLE, options["region"])
+    region = options["region"] or _first_region(definition)
+    rows = _synthetic_rows(options) if invented else _file_rows(definition, options)
+    synthetic = counted(options["synthetic"], "synthetic title") if invented else ""
     return LoadRequest(
-        definition=definition, region=region, source=source, rows=rows, workers=options["workers"]
+        definition=definition,
+        region=region,
+        source=synthetic or str(options["file"] or definition.data),
+        rows=rows,
+        workers=options["workers"],
+    )
+
+
+def _synthetic_rows(options: dict[str, Any]) -> Callable[[], Iterator[Row]]:
+    return partial(synthetic_rows, options["synthetic"], seed=options["seed"])
+
+
+def _file_rows(definition: TableDefinition, options: dict[str, Any]) -> Callable[[], Iterator[Row]]:
+    """The rows of the file named, else of the table's own; raises `UsageError` without either."""
+    if options["file"] is None and not definition.data:
+        raise UsageError(f"Name the file to load: {definition.name} has no data of its own.")
+    mapped = _columns(options["map"])
+    return partial(
+        read_rows,
+        options["file"] or Path(settings.BASE_DIR) / definition.data,
+        table=definition.name,
+        format=Format(options["format"]) if options["format"] else None,
+        columns=mapped or definition.columns,
+        headed_by=None if mapped or not definition.columns else definition.key_names,
     )
 
 
@@ -165,8 +186,12 @@ def _check_file(options: dict[str, Any]) -> None:
     path, rejects = options["file"], options["rejects"]
     if options["remove"]:
         raise UsageError("--remove goes with --synthetic: rows of a file stay where they are.")
-    if path is None:
+    if options["table"] is None:
         raise UsageError("Name a table and the file to load, or how many with --synthetic N.")
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory: name the file to load.")
     if not path.is_file():
         raise UsageError(f"{path} is no file: name the file to load.")
     if rejects is not None and rejects.exists() and rejects.samefile(path):
@@ -182,9 +207,9 @@ def _check_synthetic(options: dict[str, Any]) -> None:
         raise UsageError(f"--synthetic is {options['synthetic']}: write 1 to {MOST:,}.")
 
 
-def _named_source(options: dict[str, Any]) -> dict[str, object]:
+def _named_source(request: LoadRequest, options: dict[str, Any]) -> dict[str, object]:
     if options["synthetic"] is None:
-        return {"file": str(options["file"])}
+        return {"file": request.source}
     return {"synthetic": options["synthetic"], "seed": options["seed"]}
 
 
@@ -195,19 +220,23 @@ def _columns(text: str) -> tuple[Column, ...]:
         raise UsageError(f"--map: {error}") from error
 
 
-def _definition(name: str, region: str) -> TableDefinition:
-    """One of the project's tables, or any other that is in the region already."""
-    try:
-        return connection.definition(name)
-    except UnknownTable:
-        with connection.control_plane() as control:
-            return find_definition(control, region, name)
+def _definition(name: str, region: str | None) -> TableDefinition:
+    """One of the project's tables, or any other that is there already."""
+    if region is not None and not connection.is_reachable(known_region(region).name):
+        raise UsageError(f"No endpoint is known for {region}: add it to GT_ENDPOINTS.")
+    return find_table(name, region=region)
+
+
+def _first_region(definition: TableDefinition) -> str:
+    """The table's own first region, where it has any that can be reached; else the site's."""
+    first = definition.default_regions[:1] or connection.site_regions()[:1]
+    return first[0] if connection.is_reachable(first[0]) else connection.site_regions()[0]
 
 
 def _raise_if_incomplete(request: LoadRequest, loaded: Loaded) -> None:
     """Raises `PartlyDone`, or `CommandError` where nothing was written at all."""
     if loaded.failure is not None:
-        sentence = f"Not all of {request.source} is loaded: {loaded.failure} Then load it again."
+        sentence = f"Not all of {request.source} is loaded: {loaded.failure} {_so_far(loaded)}"
     elif loaded.rejected:
         rows = counted(loaded.rejected, "row")
         sentence = f"{rows} of {request.source} rejected: mend and load again."
@@ -216,3 +245,10 @@ def _raise_if_incomplete(request: LoadRequest, loaded: Loaded) -> None:
     if loaded.written:
         raise PartlyDone(sentence)
     raise CommandError(sentence)
+
+
+def _so_far(loaded: Loaded) -> str:
+    """Of a batch that failed, a part may be written all the same."""
+    items = counted(loaded.written, "item") if loaded.written else "No item"
+    is_known = "is" if loaded.written <= 1 else "are"
+    return f"{items} {is_known} known to be written: load again to finish."
