@@ -1,12 +1,12 @@
 """What the status page says of each region, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from gtsite.dynamodb.regions import region
-from gtsite.dynamodb.router import BreakerState, RegionState
+from gtsite.dynamodb.router import BreakerState, RegionState, Traffic
 
 Light = Literal["good", "warn", "bad"]
 STATES: dict[BreakerState, tuple[str, Light]] = {
@@ -29,16 +29,23 @@ class RegionLine:
     breaker: str
     light: Light
     since: str
-    latency: str
+    probed: str
+    reads: str
+    writes: str
+    failed: str
+    p50: str
+    p99: str
     error: str
 
 
-def region_lines(states: Iterable[RegionState], *, now: datetime) -> list[RegionLine]:
+def region_lines(
+    states: Iterable[RegionState], traffic: Callable[[str], Traffic], *, now: datetime
+) -> list[RegionLine]:
     """In the order given: the local region first, then those it would fall back to."""
-    return [_line(state, now) for state in states]
+    return [_line(state, traffic(state.region), now) for state in states]
 
 
-def _line(state: RegionState, now: datetime) -> RegionLine:
+def _line(state: RegionState, traffic: Traffic, now: datetime) -> RegionLine:
     words, light = STATES[state.breaker]
     return RegionLine(
         name=state.region,
@@ -47,13 +54,34 @@ def _line(state: RegionState, now: datetime) -> RegionLine:
         state=words,
         breaker=state.breaker.value,
         light=light,
-        since=_age(now - state.since),
-        latency=NOTHING if state.latency_ms is None else f"{state.latency_ms:.1f} ms",
+        since=age_in_words(now - state.since),
+        probed=_probed(state, now),
+        reads=f"{traffic.reads:,}",
+        writes=f"{traffic.writes:,}",
+        failed=f"{traffic.failed:,}",
+        p50=milliseconds(traffic.p50_ms),
+        p99=milliseconds(traffic.p99_ms),
         error=state.last_error or NOTHING,
     )
 
 
-def _age(age: timedelta) -> str:
+def _probed(state: RegionState, now: datetime) -> str:
+    """A region that answers is not probed: its calls say enough."""
+    if state.probed_at is None:
+        return "None needed"
+    return f"{age_in_words(now - state.probed_at)} ago"
+
+
+def milliseconds(found: float | None) -> str:
+    """`3.1 ms`, `412 ms`, `12.4 s`: three digits that say something."""
+    if found is None:
+        return NOTHING
+    if found >= 10_000:
+        return f"{found / 1000:,.1f} s"
+    return f"{found:.1f} ms" if found < 100 else f"{found:,.0f} ms"
+
+
+def age_in_words(age: timedelta) -> str:
     """How long ago, in the largest unit that says something."""
     seconds = max(0, int(age.total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):

@@ -34,6 +34,13 @@ def test_scripts_import_each_other_by_hashed_names(collected: Path) -> None:
             assert (collected / "js" / each).is_file()
 
 
+def test_the_chart_imports_its_library_by_a_hashed_name(collected: Path) -> None:
+    script = (collected / staticfiles_storage.url("js/chart.js").split("/", 2)[2]).read_text()
+    (library,) = re.findall(r'from "\.\./([^"]+)"', script)
+    assert re.fullmatch(r"vendor/uplot/uPlot\.esm\.[0-9a-f]{12}\.js", library)
+    assert (collected / library).is_file()
+
+
 def test_style_sheets_are_compressed_and_name_hashed_fonts(collected: Path) -> None:
     tokens = collected / staticfiles_storage.url("css/tokens.css").split("/", 2)[2]
     for suffix in (".gz", ".br"):
