@@ -5,7 +5,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 OWN_IMPORTS = (
     "js/*.js",
     (
-        (r"""(?P<matched>from\s+"(?P<url>\./[\w.-]+\.js)")""", 'from "%(url)s"'),
+        (r"""(?P<matched>from\s+"(?P<url>\.{1,2}/[\w./-]+\.js)")""", 'from "%(url)s"'),
         (r"""(?P<matched>import\("(?P<url>\./[\w.-]+\.js)"\))""", 'import("%(url)s")'),
     ),
 )

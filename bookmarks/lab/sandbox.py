@@ -38,15 +38,12 @@ class Switch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxView:
-    """What the sandbox says, or in `problem` why it says nothing.
-
-    `moving` while images are on their way: the sentence will soon be another.
-    """
+    """What the sandbox says, or in `problem` why it says nothing."""
 
     switches: dict[str, Switch]
     sentence: str = ""
     problem: str = ""
-    moving: bool = False
+    status: Status | None = None
 
 
 def client() -> SandboxClient | None:
@@ -74,7 +71,7 @@ def look(
         sentence=" ".join(
             (*_troubles(status, places), *_backlog(status, places), _conflicts(status.conflicts))
         ),
-        moving=status.backlog > 0,
+        status=status,
     )
 
 

@@ -4,14 +4,20 @@ Nothing is kept on the server: what the panels remember comes in hidden fields a
 them, because requests that run side by side would overwrite one another's session.
 """
 
+from typing import Any
+
 from django.conf import settings
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import retarget, trigger_client_event
 
+from bookmarks.lab import log
 from bookmarks.lab import sandbox as switches
 from bookmarks.lab.entities import Action
 from bookmarks.lab.forms import Sent, read_sent, read_step
+from bookmarks.lab.latency import last_latencies
+from bookmarks.lab.log import Deed
+from bookmarks.lab.map import FAULTS, MapView, show_map
 from bookmarks.lab.panels import place_of, show_panel, show_panels, show_verdict
 from bookmarks.lab.repository import LabItems
 from bookmarks.lab.sandbox import SandboxView
@@ -19,15 +25,16 @@ from bookmarks.lab.services import Press, ask_everywhere, now_ms
 from bookmarks.lab.services import ask as ask_region
 from gtsite.dynamodb.connection import site_table
 from gtsite.http import HtmxHttpRequest, render_page, wants_fragment
-from gtsite.sandbox.client import SandboxClient
+from gtsite.sandbox.client import Fault, SandboxClient
 
 PAGE = "lab/lab.html"
+MAP = "lab/_map.html"
 
 
 @require_safe
 def lab(request: HtmxHttpRequest) -> HttpResponse:
     """Every panel, empty; htmx asks each region for its item once the page is there."""
-    return _page(request, read_sent({}, settings.GT_REGIONS))
+    return render_page(request, PAGE, console(read_sent({}, settings.GT_REGIONS)))
 
 
 @require_POST
@@ -43,7 +50,7 @@ def ask(request: HtmxHttpRequest, region: str, action: str) -> HttpResponse:
         return _answer(request, sent, region, status=422)
     pressed = Press(action=wanted, step=step)
     sent.panels[region] = ask_region(sent.panels[region], pressed, items=_items(), region=region)
-    return _answer(request, sent, region)
+    return log.tell(_answer(request, sent, region), _done(sent, region))
 
 
 @require_POST
@@ -74,11 +81,31 @@ def verdict(request: HtmxHttpRequest) -> HttpResponse:
     return render_page(request, f"{PAGE}#verdict-line", context)
 
 
+@require_POST
+def remembered(request: HtmxHttpRequest) -> HttpResponse:
+    """What the panels remember, to be kept as a file: the log of a browser without scripts."""
+    sent = read_sent(request.POST, settings.GT_REGIONS)
+    entries = log.remembered(sent.panels, place_of)
+    response = JsonResponse(
+        log.document(settings.GT_LOCAL_REGION, entries), json_dumps_params={"indent": 2}
+    )
+    response.headers["Content-Disposition"] = 'attachment; filename="region-lab-log.json"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 @require_safe
 def sandbox(request: HtmxHttpRequest) -> HttpResponse:
-    """What the sandbox says, and with it every switch, unless only the line is wanted."""
-    part = "sandbox-line" if request.GET.get("line") == "only" else "sandbox-reply"
-    return render_page(request, f"{PAGE}#{part}", {"sandbox": _look(_control())})
+    """What the sandbox says, and with it every switch."""
+    return render_page(request, f"{PAGE}#sandbox-reply", {"sandbox": _look(_control())})
+
+
+@require_safe
+def world(request: HtmxHttpRequest) -> HttpResponse:
+    """The map, as it stands."""
+    control = switches.client()
+    seen = _look(control) if control else None
+    return render_page(request, MAP, {"map": _map(seen)})
 
 
 @require_POST
@@ -100,6 +127,7 @@ def fault(request: HtmxHttpRequest, region: str, fault: str) -> HttpResponse:
         line = render_page(request, PAGE, {"sandbox": seen}, fragment="sandbox-line")
         return retarget(line, "#sandbox")
     response = render_page(request, PAGE, {"switch": seen.switches[region]}, fragment="switch")
+    log.tell(response, _switched(region, wanted))
     return trigger_client_event(response, "lab:switched", after="swap")
 
 
@@ -146,11 +174,16 @@ def _answer(
 def _page(
     request: HtmxHttpRequest, sent: Sent, *, seen: SandboxView | None = None, status: int = 200
 ) -> HttpResponse:
+    return render_page(request, PAGE, console(sent, seen=seen), status=status)
+
+
+def console(sent: Sent, *, seen: SandboxView | None = None) -> dict[str, Any]:
+    """What the console shows: every panel, what they say together, the sandbox and the map."""
     control = switches.client()
     if seen is None and control is not None:
         seen = _look(control)
     now = now_ms()
-    context = {
+    return {
         "panels": show_panels(
             sent,
             local=settings.GT_LOCAL_REGION,
@@ -159,5 +192,34 @@ def _page(
         ),
         "verdict": show_verdict(sent.panels, now_ms=now),
         "sandbox": seen,
+        "map": _map(seen),
     }
-    return render_page(request, PAGE, context, status=status)
+
+
+def _map(seen: SandboxView | None) -> MapView:
+    regions, local = settings.GT_REGIONS, settings.GT_LOCAL_REGION
+    if seen is None:
+        measured = last_latencies(regions)
+        return show_map(regions, local=local, status=None, sandboxed=False, measured=measured)
+    return show_map(regions, local=local, status=seen.status)
+
+
+def _done(sent: Sent, region: str) -> Deed:
+    """What the press that a panel has just answered did."""
+    newest = sent.panels[region].newest
+    if newest is None:
+        return log.clear_done(region, place_of(region), at_ms=now_ms())
+    return log.press_done(region, place_of(region), newest)
+
+
+def _switched(region: str, fault: Fault) -> Deed:
+    place = place_of(region)
+    outcome = f"{place} is up." if fault == "none" else f"{place} is away. {FAULTS[fault][1]}"
+    return Deed(
+        at_ms=now_ms(),
+        kind="fault",
+        what=f"{place}: {switches.LABELS[fault]}",
+        regions=(region,),
+        outcome=outcome,
+        facts={"fault": fault},
+    )

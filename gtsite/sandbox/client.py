@@ -50,7 +50,9 @@ class RegionStatus:
 class PairStatus:
     """One direction of replication: lag and what waits; `latency_ms` has p50, p90, p99, if any.
 
-    `flowing` is False while a fault or a pause of either region, or of this way, holds it.
+    `delivered` counts the images that arrived since the sandbox was started; `last_ms` is how long
+    the last of them took, None before any. `flowing` is False while a fault or a pause of either
+    region, or of this way, holds it; `paused` is whether this way itself is.
     """
 
     source: str
@@ -61,6 +63,9 @@ class PairStatus:
     oldest_ms: int
     latency_ms: Mapping[str, float]
     flowing: bool = True
+    delivered: int = 0
+    last_ms: float | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

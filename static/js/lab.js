@@ -111,9 +111,14 @@ function typing(target) {
   return target instanceof Element && target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
 }
 
+/** The console has a switch for the keys; where there is none, what it was set to holds. */
+function keysWanted() {
+  return keysOn ? keysOn.checked : recall();
+}
+
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (!keysOn.checked || typing(event.target)) return;
+  if (!keysWanted() || typing(event.target)) return;
   const panel = panels.find((each) => each.dataset.key === event.key);
   if (panel) {
     choose(panel);
@@ -145,15 +150,17 @@ function recall() {
   }
 }
 
-keysOn.checked = recall();
-document.getElementById("lab-keys").hidden = false;
-keysOn.addEventListener("change", () => {
-  remember();
-  if (!keysOn.checked) choose(null);
-});
+if (keysOn) {
+  keysOn.checked = recall();
+  document.getElementById("lab-keys").hidden = false;
+  keysOn.addEventListener("change", () => {
+    remember();
+    if (!keysOn.checked) choose(null);
+  });
+}
 lab.addEventListener("focusin", (event) => {
   const panel = event.target.closest("[data-key]");
-  if (panel && panel !== chosen && keysOn.checked) choose(panel);
+  if (panel && panel !== chosen && keysWanted()) choose(panel);
 });
 document.addEventListener("keydown", onKey);
 

@@ -38,6 +38,8 @@ PAGES = {
     "suggest": "/suggest/?q=moon",
     "status": "/status/",
     "lab": "/lab/",
+    "faults": "/lab/faults/",
+    "tour": "/lab/tour/3/",
     "nothing": "/nowhere/",
     "sign-in": "/viewers/sign-in/",
 }

@@ -163,11 +163,9 @@ class TestWhatTheSandboxSays:
         response = plain.client.get("/lab/sandbox/", headers={"HX-Request": "true"})
         page = response.content.decode()
         assert "On its way: Oregon to Ireland 1 and Oregon to Ohio 1." in page
-        assert 'hx-trigger="load delay:1s"' in page
         lab_sandbox.deliver()
         page = plain.client.get("/lab/sandbox/").content.decode()
         assert "Nothing is on its way" in page
-        assert "load delay" not in page
 
     def test_faults_without_a_switch_are_told(
         self, plain: LabBrowser, lab_sandbox: RunningSandbox
@@ -196,11 +194,9 @@ class TestWhatTheSandboxSays:
         assert "On its way: Oregon to Ohio 1. Held back: Oregon to Ireland 1." in page
         lab_sandbox.control.resume(IRELAND)
 
-    def test_the_line_alone_leaves_the_switches(self, plain: LabBrowser) -> None:
+    def test_every_switch_comes_with_the_line(self, plain: LabBrowser) -> None:
         whole = plain.client.get("/lab/sandbox/").content.decode()
-        line = plain.client.get("/lab/sandbox/?line=only").content.decode()
         assert [f'id="switch-{region}"' in whole for region in REGIONS] == [True] * 3
-        assert "switch-" not in line
 
     def test_one_that_does_not_answer_is_one_sentence(
         self, plain: LabBrowser, settings: Settings

@@ -37,6 +37,8 @@ class Pair:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     wakes_at: int = NEVER
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
+    delivered: int = 0
+    """How many images arrived since the sandbox was started, a back-fill's not counted."""
     hastened_ms: int | None = None
     """The lag that what waits is being given, as long as that takes."""
 
@@ -215,6 +217,7 @@ class Replication:
         if applied:
             latency_ms = (self._clock.travelled() - delivery.written_at) / 1000
             pair.latencies_ms.append(latency_ms)
+            pair.delivered += 1
             for listener in self._listeners:
                 listener(delivery, latency_ms)
         return applied

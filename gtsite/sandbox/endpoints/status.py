@@ -60,9 +60,13 @@ def _region_status(sandbox: Sandbox, name: str) -> dict[str, Any]:
 
 def _pairs(sandbox: Sandbox) -> list[dict[str, Any]]:
     backlog, now = sandbox.ledger.backlog(), sandbox.clock.travelled()
+    paused = sandbox.faults.paused_ways()
     return [
         _pair_status(pair, backlog.get((pair.source, pair.target)), now)
-        | {"flowing": sandbox.faults.reachable(pair.source, pair.target)}
+        | {
+            "flowing": sandbox.faults.reachable(pair.source, pair.target),
+            "paused": (pair.source, pair.target) in paused,
+        }
         for pair in sandbox.replication.pairs()
     ]
 
@@ -77,6 +81,8 @@ def _pair_status(pair: Pair, waiting: tuple[int, int] | None, now: int) -> dict[
         "jitter_ms": pair.jitter_ms,
         "backlog": count,
         "oldest_ms": max(0, now - oldest) // 1000,
+        "delivered": pair.delivered,
+        "last_ms": round(pair.latencies_ms[-1], 1) if pair.latencies_ms else None,
         "latency_ms": _percentiles(list(pair.latencies_ms)),
     }
 
