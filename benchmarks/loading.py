@@ -47,7 +47,7 @@ def loading() -> Report:
     figures: list[Figure] = []
     with TemporaryDirectory() as folder, running(find_engine(), file=Path(folder) / "x.db") as bare:
         create_table(Clients(endpoints={REGION: bare.url}).control(REGION), FLIGHTS)
-        figures += _three("the engine by itself", bare.port)
+        figures += _three("the engine by itself", bare.port, most_over_raw=MOST_OVER_RAW)
         figures += _memory(bare.url)
     with sandbox(regions=(REGION, "eu-west-1")) as started:
         create_table(started.client(REGION), FLIGHTS)
@@ -58,8 +58,18 @@ def loading() -> Report:
     return Report(title=title, figures=figures)
 
 
-def _three(where: str, port: int, settle: Callable[[], object] = lambda: None) -> list[Figure]:
-    """Each in turn; before its turn nothing is on its way."""
+def _three(
+    where: str,
+    port: int,
+    *,
+    settle: Callable[[], object] = lambda: None,
+    most_over_raw: float | None = None,
+) -> list[Figure]:
+    """Each in turn; before its turn nothing is on its way.
+
+    The sandbox takes all of a small machine by itself, so that what the loader adds shows in full:
+    there is a target for the engine only.
+    """
     ways = [_ours(port), _batch_writer(port), _raw(port)]
     for way in ways:
         way()
@@ -84,8 +94,8 @@ def _three(where: str, port: int, settle: Callable[[], object] = lambda: None) -
         Figure(
             what=f"… beside prepared requests on {WORKERS} connections",
             measured=f"{ours / raw:.2f} of their time ({raw:.0f} ms)",
-            target=f"{MOST_OVER_RAW:.2f}",
-            kept=ours <= MOST_OVER_RAW * raw,
+            target=f"{most_over_raw:.2f}" if most_over_raw else "",
+            kept=ours <= most_over_raw * raw if most_over_raw else None,
         ),
     ]
 
