@@ -9,6 +9,9 @@ from typing import Generic, TypeVar
 
 from gtsite.dynamodb.errors import DataError
 
+MOST_WAIT = 3
+"""So many wait beside the one that has it asked for: whoever waits takes a thread of the site."""
+
 T = TypeVar("T")
 Name = TypeVar("Name")
 
@@ -49,6 +52,7 @@ class Kept(Generic[T]):
         self._told: Told[T] = Told()
         self._answered = float("-inf")
         self._asking: threading.Event | None = None
+        self._waiting = 0
 
     def latest(self) -> Told[T]:
         """What is known, without asking."""
@@ -58,17 +62,21 @@ class Kept(Generic[T]):
     def begin(self) -> threading.Event | None:
         """Has it asked for where it is old; says what to wait for, None for nothing.
 
-        Who has it asked for waits for the answer; others do only where there is no older one.
+        Who has it asked for waits for the answer; a few others do where there is no older one.
         """
         with self._lock:
-            began = self._begin() if self._is_old() else None
-            return began or (self._asking if self._told.at is None else None)
+            if self._is_old():
+                return self._begin()
+            if self._asking is None or self._told.at is not None or self._waiting >= MOST_WAIT:
+                return None
+            self._waiting += 1
+            return self._asking
 
     def _is_old(self) -> bool:
         return self._asking is None and self._clock() - self._answered >= self._seconds
 
     def _begin(self) -> threading.Event:
-        self._asking = threading.Event()
+        self._asking, self._waiting = threading.Event(), 0
         asking = threading.Thread(
             target=self._ask_once, args=(self._asking,), name="status", daemon=True
         )

@@ -18,6 +18,9 @@ STATUS_LIGHTS: dict[str, Light] = {
     "UPDATING": "warn",
     "DELETING": "warn",
 }
+LONGEST_KEY = 120
+"""Characters: a key may have thousands, and enough are there to tell it from another."""
+
 Way = tuple[str, str]
 
 
@@ -237,7 +240,7 @@ def sandbox_part(told: Told[Seen], *, regions: Collection[str], now: datetime) -
     return SandboxPart(
         **part,  # type: ignore[arg-type]
         pairs=tuple(_pair(each) for each in seen.status.pairs if _is_seen(each, regions)),
-        conflicts=tuple(_conflict(each, now) for each in seen.conflicts),
+        conflicts=tuple(conflict_line(each, now) for each in seen.conflicts),
         conflict_count=seen.status.conflicts,
     )
 
@@ -260,11 +263,12 @@ def _pair(pair: PairStatus) -> PairLine:
     )
 
 
-def _conflict(conflict: Conflict, now: datetime) -> ConflictLine:
+def conflict_line(conflict: Conflict, now: datetime) -> ConflictLine:
     seen_at = datetime.fromtimestamp(conflict.seen_at_us / 1_000_000, UTC)
+    key = " / ".join(str(next(iter(each.values()))) for each in conflict.key.values())
     return ConflictLine(
         table=conflict.table,
-        key=" / ".join(str(next(iter(each.values()))) for each in conflict.key.values()),
+        key=key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…",
         winner=known_region(conflict.winner.region).place,
         loser=known_region(conflict.loser.region).place,
         ago=f"{age_in_words(max(now - seen_at, timedelta()))} ago",

@@ -14,10 +14,13 @@ const find = (mark) => desk.querySelector(`[data-${mark}]`);
 
 function show(html) {
   const results = document.getElementById("results");
-  const scrolled = [...results.querySelectorAll(".table-scroll")].map((each) => each.scrollTop);
+  const before = [...results.querySelectorAll(".table-scroll")];
+  const scrolled = before.map((each) => each.scrollTop);
+  const focused = before.indexOf(document.activeElement);
   results.innerHTML = html;
   results.querySelectorAll(".table-scroll").forEach((each, place) => {
     each.scrollTop = scrolled[place] ?? 0;
+    if (place === focused) each.focus({ preventScroll: true });
   });
 }
 
@@ -69,7 +72,7 @@ async function run(form) {
     });
     await (answer.headers.get("Content-Type")?.startsWith(FRAMES) ? follow(answer) : refuse(answer));
   } catch (error) {
-    fail(error, hangUp.signal.aborted);
+    fail(error, form, hangUp.signal.aborted);
   } finally {
     underWay = null;
     setRunning(false);
@@ -99,15 +102,35 @@ async function refuse(answer) {
   (wrong ?? document.getElementById("results")).focus();
 }
 
-function fail(error, stopped) {
+function fail(error, form, stopped) {
   const run = document.querySelector("#results .run");
   run?.setAttribute("data-ended", "");
   if (!stopped) console.info("The run cannot be followed:", error.message);
   const sentence = stopped
     ? "Stopped. What the run had written is being removed."
     : "The site did not go on answering. If the run had begun, it has ended. Try again.";
+  log(form, sentence);
   notice(sentence);
   announce(sentence);
+}
+
+/** What did not end has no entry of the server's. */
+function log(form, sentence) {
+  const data = new FormData(form);
+  data.delete("csrfmiddlewaretoken");
+  const asked = Object.fromEntries([...data.keys()].map((name) => [name, data.getAll(name).join(", ")]));
+  const { experiment, loggedAs } = form.dataset;
+  const detail = {
+    at_ms: Date.now(),
+    kind: "experiment",
+    what: loggedAs,
+    regions: [],
+    outcome: [sentence, headline()].join(" ").trim(),
+    tone: "warn",
+    experiment,
+    asked,
+  };
+  document.body.dispatchEvent(new CustomEvent("lab:did", { detail }));
 }
 
 // Sliders and numbers say the same

@@ -18,7 +18,12 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (!part) return;
   for (const table of part.querySelectorAll("details[id]")) {
     const scroll = table.querySelector(".chart__scroll");
-    kept.set(table.id, { open: table.open, top: scroll?.scrollTop ?? 0, left: scroll?.scrollLeft ?? 0 });
+    kept.set(table.id, {
+      open: table.open,
+      top: scroll?.scrollTop ?? 0,
+      left: scroll?.scrollLeft ?? 0,
+      focused: scroll !== null && scroll === document.activeElement,
+    });
   }
 });
 
@@ -27,6 +32,8 @@ document.body.addEventListener("htmx:load", (event) => {
     const before = kept.get(table.id);
     if (!before) continue;
     table.open = before.open;
-    table.querySelector(".chart__scroll")?.scrollTo(before.left, before.top);
+    const scroll = table.querySelector(".chart__scroll");
+    scroll?.scrollTo(before.left, before.top);
+    if (before.focused) scroll?.focus({ preventScroll: true });
   }
 });

@@ -207,6 +207,9 @@ def test_the_tour_is_walked_from_its_first_step_to_its_last(
             expect(page.locator("#verdict [data-headline]")).to_have_text("Conflict")
             shoot(page, shots, "tour-conflict")
         page.click("[rel=next]")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.reload()
+    expect(page.locator(".lab-nav [aria-current]")).to_be_in_viewport(ratio=0.9)
     expect(page.get_by_role("heading", level=1)).to_have_text("A table of your own")
     assert complaints(page) == []
 

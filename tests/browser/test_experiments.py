@@ -49,12 +49,16 @@ def ran(page: Page) -> None:
 def begun(page: Page) -> None:
     """Presses Run, again if the runs before have not quite ended."""
     results = page.locator("#results")
-    for _ in range(50):
+    for _ in range(100):
         page.focus("#run")
-        page.keyboard.press("Enter")
-        expect(results).to_contain_text(re.compile("Preparing: 20 items|experiments already"))
-        if "Preparing" in results.inner_text():
+        with page.expect_response("**/lab/experiments/**") as answer:
+            page.keyboard.press("Enter")
+        if answer.value.status == 200:
+            expect(results).not_to_contain_text("Stopped.")
+            expect(results).to_contain_text("Preparing: 20 items")
             return
+        expect(results).to_contain_text("experiments already")
+        page.wait_for_timeout(100)
     pytest.fail("The runs before did not end.")
 
 
@@ -119,7 +123,10 @@ def test_stop_ends_the_run_on_the_server_too(
     demo.control.set_lag(lag_ms=0, jitter_ms=0)
     demo.drain()
     page.click("#run")
-    ran(page)
+    expect(page.locator("script[data-lab-log]")).to_be_attached(timeout=RAN_SECONDS * 1000)
+    log = page.evaluate("JSON.parse(sessionStorage.getItem('meridian.lab.log'))")
+    assert [entry["outcome"].split()[0] for entry in log[1:]] == ["Stopped."] * 3
+    assert log[1]["asked"] == {"regions": ", ".join(REGIONS), "items": "20", "gap_ms": "0"}
 
 
 def test_a_region_that_goes_away_in_the_middle_is_a_trouble_and_no_end(
@@ -129,11 +136,13 @@ def test_a_region_that_goes_away_in_the_middle_is_a_trouble_and_no_end(
     page.fill("#id_probes", "30")
     page.click("#run")
     expect(page.locator("[data-headline]")).to_have_text(re.compile(r"Writing: [1-9]"))
+    page.focus(".lag-table")
     demo.control.outage(OHIO)
     expect(page.locator(".run__trouble").first).to_contain_text("Ohio does not answer")
     shoot(page, shots, "away")
     demo.control.heal(OHIO)
     ran(page)
+    expect(page.locator(".lag-table")).to_be_focused()
     expect(page.locator(".lag-table tbody tr").first).to_contain_text("30 of 30")
 
 

@@ -130,6 +130,13 @@ class TestRefusals:
         assert form.errors == {"increments": ["Write 33 at most with 6 regions."]}
         assert CountersForm(sent({"regions": six, "increments": "33"})).is_valid()
 
+    def test_the_gaps_of_all_items_fit_into_a_run(self) -> None:
+        three = [OREGON, IRELAND, OHIO]
+        form = ConflictsForm(sent({"regions": three, "items": "20", "gap_ms": "501"}))
+        assert form.errors == {"gap_ms": ["Write 500 at most with so many items."]}
+        form = ConflictsForm(sent({"regions": three, "items": "20", "gap_ms": "500"}))
+        assert form.is_valid()
+
     def test_seven_regions_are_too_many_to_race(self, settings: Settings) -> None:
         seven = [OREGON, IRELAND, OHIO, "us-east-1", "sa-east-1", "ap-south-1", "eu-west-2"]
         settings.GT_REGIONS = seven

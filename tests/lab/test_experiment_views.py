@@ -174,6 +174,8 @@ class TestRun:
         assert response.status_code == 200
         assert re.fullmatch(HEADLINES[name], headline(html))
         assert "</html>" in html
+        assert re.search(r"DynamoDB [\d,]+ ms · [\d,]+ calls</p>", html)
+        assert len(response.headers["Server-Timing"]) < 1000
         assert left_in(sandbox) == []
 
     def test_with_the_script_it_comes_in_frames(

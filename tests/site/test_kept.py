@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from gtsite.dynamodb.errors import DataError
-from gtsite.status.kept import Kept, Told, get_all
+from gtsite.status.kept import MOST_WAIT, Kept, Told, get_all
 
 LONG_SECONDS = 30.0
 
@@ -90,6 +90,22 @@ def test_nobody_waits_longer_than_they_want_to() -> None:
     question.go.set()
     assert get(kept).value == 1
     assert question.asked == 1
+
+
+def test_of_many_who_look_for_the_first_answer_only_a_few_wait() -> None:
+    question, clock = Question(), Clock()
+    question.go.clear()
+    kept = asked_at(question, clock)
+    awaited = [kept.begin() for _ in range(MOST_WAIT + 5)]
+    assert [each is not None for each in awaited] == [True] * (MOST_WAIT + 1) + [False] * 4
+    question.problem = "Nobody answers."
+    question.go.set()
+    assert awaited[0] is not None
+    assert awaited[0].wait(LONG_SECONDS)
+    clock.now = 10.0
+    question.go.clear()
+    assert all(kept.begin() for _ in range(MOST_WAIT + 1))
+    question.go.set()
 
 
 def test_a_failure_is_said_beside_the_last_good_answer_and_kept_as_long() -> None:

@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.router import BreakerState, RegionState, Traffic
-from gtsite.status import watch
+from gtsite.sandbox.client import Conflict, Write
+from gtsite.status import parts, watch
 from gtsite.status.services import RegionLine, milliseconds, region_lines
 from tests.support.engines import ThreeRegions
 from tests.support.sandbox import REGIONS, RunningSandbox, text, wait_until
@@ -253,6 +254,18 @@ def test_the_sandbox_tells_what_waits_and_what_was_lost(
     told = words(part(client, "sandbox"))
     assert "Oregon → Ireland Flows 0 –" in told
     assert re.search(rf"user100 / sintel {settings.GT_TABLE} Ireland Oregon \d+ s ago", told)
+
+
+def test_a_key_is_told_as_far_as_it_can_be_read() -> None:
+    write = Write(region=HOME, time_us=0, image=None)
+    conflict = Conflict(
+        table="Music",
+        key={"Artist": {"S": "A" * 2048}, "Song": {"S": "S"}},
+        winner=write,
+        loser=write,
+        seen_at_us=0,
+    )
+    assert parts.conflict_line(conflict, NOW).key == "A" * parts.LONGEST_KEY + "…"
 
 
 @pytest.mark.usefixtures("sandboxed")

@@ -21,6 +21,7 @@ class Experiment:
 
     name: str
     label: str
+    logged_as: str
     title: str
     shows: str
     advice: str
@@ -39,6 +40,7 @@ EXPERIMENTS = {
         Experiment(
             name="lag",
             label="Lag",
+            logged_as="Lag probe",
             title="How long a write is on its way",
             shows=(
                 "Small items are written in one region and looked for in the others: the time "
@@ -54,6 +56,7 @@ EXPERIMENTS = {
         Experiment(
             name="stale-read",
             label="Stale read",
+            logged_as="Stale read",
             title="Reading the past",
             shows=(
                 "Every item is changed in one region and read in another at once, then again and "
@@ -72,6 +75,7 @@ EXPERIMENTS = {
         Experiment(
             name="race",
             label="Race",
+            logged_as="Race",
             title="Two writers, one survivor",
             shows=(
                 "Two regions write one item; if the second has not heard of the first, the later "
@@ -91,6 +95,7 @@ EXPERIMENTS = {
         Experiment(
             name="conflicts",
             label="Conflicts",
+            logged_as="Run of conflicts",
             title="Counting what is lost",
             shows=(
                 "Every chosen region writes its own value into the same items at the same moment: "
@@ -108,6 +113,7 @@ EXPERIMENTS = {
         Experiment(
             name="counters",
             label="Counters",
+            logged_as="Counters",
             title="Counting in several regions",
             shows=(
                 "Every region counts at the same time, in three ways: adding to one shared item, "

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 
 from bookmarks.lab.experiments.entities import Plan
 from bookmarks.lab.panels import place_of
+from gtsite.dynamodb.tables import Key
 from gtsite.experiments.entities import (
     CountersPlan,
-    Key,
     LagPlan,
     RacePlan,
     RaceWrite,
@@ -31,6 +31,9 @@ MOST_PROBES = 50
 MOST_ITEMS = 40
 MOST_INCREMENTS = 200
 LONGEST_GAP_MS = 5_000
+LONGEST_WRITING_MS = 20_000
+"""What the gaps of a run of conflicts come to: it has a minute for all it does."""
+
 FEWEST_REGIONS, MOST_REGIONS = 2, 6
 EVERY = "every"
 
@@ -251,6 +254,13 @@ class ConflictsForm(ExperimentForm):
     @staticmethod
     def first_shown(names: list[str]) -> dict[str, Any]:
         return {"regions": names[:MOST_REGIONS]}
+
+    def clean(self) -> None:
+        gaps = self.cleaned_data.get("items", 0) * (len(self.cleaned_data.get("regions", ())) - 1)
+        if gaps * self.cleaned_data.get("gap_ms", 0) > LONGEST_WRITING_MS:
+            self.add_error(
+                "gap_ms", f"Write {LONGEST_WRITING_MS // gaps:,} at most with so many items."
+            )
 
     def plan(self) -> RacePlan:
         return RacePlan(

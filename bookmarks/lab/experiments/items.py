@@ -10,10 +10,11 @@ from bookmarks.lab.experiments.entities import Preparation
 from bookmarks.lab.experiments.forms import ATTRIBUTE, BEFORE
 from gtsite.dynamodb.errors import DataError
 from gtsite.dynamodb.repository import Table
-from gtsite.experiments.entities import Key, Stop, Trouble
+from gtsite.dynamodb.tables import Key
+from gtsite.experiments.entities import Stop, Trouble
+from gtsite.experiments.subjects import KEPT_FOR
 from gtsite.experiments.watching import AT_FAULT, Look, RunClock, Watch, trouble, watching
 
-KEPT_SECONDS = 3600
 PATIENCE_SECONDS = 15.0
 LOOK_SECONDS = 0.1
 
@@ -44,7 +45,7 @@ def items_of_its_own(
 
 def _write(table: Table, keys: Sequence[Key], regions: Sequence[str]) -> Preparation:
     names = table.definition.key_names
-    about = {ATTRIBUTE: BEFORE, "expires_at": int(time.time()) + KEPT_SECONDS}
+    about = {ATTRIBUTE: BEFORE, "expires_at": int(time.time() + KEPT_FOR.total_seconds())}
     items = [{**dict(zip(names, key, strict=True)), **about} for key in keys]
     failed: dict[str, DataError] = {}
     for region in regions:

@@ -8,19 +8,13 @@ from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
+from bookmarks.lab.experiments.catalogue import EXPERIMENTS
 from bookmarks.lab.experiments.entities import Picture, Run
 from bookmarks.lab.experiments.panels.parts import Outcome
 from bookmarks.lab.log import Deed
 from gtsite.experiments.entities import CountersRun, LagRun, RaceRun
 
 ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
-NAMES = {
-    "lag": "Lag probe",
-    "stale-read": "Stale read",
-    "race": "Race",
-    "conflicts": "Run of conflicts",
-    "counters": "Counters",
-}
 
 
 def entry(name: str, asked: Mapping[str, Any], picture: Picture, outcome: Outcome) -> SafeString:
@@ -28,7 +22,7 @@ def entry(name: str, asked: Mapping[str, Any], picture: Picture, outcome: Outcom
     deed = Deed(
         at_ms=int(datetime.now(UTC).timestamp() * 1000),
         kind="experiment",
-        what=NAMES[name],
+        what=EXPERIMENTS[name].logged_as,
         regions=tuple(dict.fromkeys(_regions(picture.run))) if picture.run else (),
         outcome=" ".join((outcome.headline, *outcome.facts)),
         tone="warn" if outcome.tone == "info" else outcome.tone,

@@ -9,11 +9,12 @@ from bookmarks.lab.experiments.entities import Picture, Plan, Preparation, Run
 from bookmarks.lab.experiments.items import items_of_its_own
 from gtsite.dynamodb.connection import lab_table
 from gtsite.dynamodb.errors import DataError
+from gtsite.dynamodb.meter import Meter
 from gtsite.dynamodb.repository import Table
+from gtsite.dynamodb.tables import Key
 from gtsite.experiments.counters import run_counters
 from gtsite.experiments.entities import (
     CountersPlan,
-    Key,
     LagPlan,
     RacePlan,
     StalePlan,
@@ -28,11 +29,16 @@ from gtsite.sandbox.client import SandboxRefused, SandboxUnreachable
 MOST_CONFLICTS = 1000
 
 
-def carry_out(plan: Plan, tell: Tell[Picture], stop: Stop) -> Picture:
-    """Tells how far it is and returns how it ended; what no region could do is its problem."""
+def carry_out(
+    plan: Plan, tell: Tell[Picture], stop: Stop, *, calls: Meter | None = None
+) -> Picture:
+    """Tells how far it is and returns how it ended; what no region could do is its problem.
+
+    `calls` counts what it asked of DynamoDB.
+    """
     told = _Told(tell)
     try:
-        with lab_table() as table:
+        with lab_table(calls) as table:
             run = _run(plan, table, told, stop)
     except DataError as error:
         return replace(told.latest, ended=True, problem=str(error))

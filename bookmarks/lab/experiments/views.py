@@ -22,6 +22,7 @@ from bookmarks.lab.experiments.frames import stream, wants_frames
 from bookmarks.lab.experiments.panels import show
 from bookmarks.lab.experiments.running import AT_ONCE, Running, TooManyRuns
 from bookmarks.lab.experiments.services import carry_out
+from gtsite.dynamodb.meter import Meter
 from gtsite.http import HtmxHttpRequest
 
 PAGE = "lab/experiments/page.html"
@@ -48,13 +49,18 @@ def experiment(request: HtmxHttpRequest, name: str) -> HttpResponseBase:
     if not form.is_valid():
         return _page(request, wanted, form, status=422)
     try:
-        running = Running(partial(carry_out, form.plan()))
+        running = Running(partial(carry_out, form.plan(), calls=_meter(request)))
     except TooManyRuns:
         return _page(request, wanted, form, said=TOO_MANY, status=429)
     if wants_frames(request):
         return stream(running, partial(_render, wanted, form))
     with closing(running):
         return _page(request, wanted, form, picture=running.result())
+
+
+def _meter(request: HtmxHttpRequest) -> Meter | None:
+    """Whole pages say what they cost; frames have been begun by then."""
+    return None if wants_frames(request) else getattr(request, "meter", None)
 
 
 def _render(wanted: Experiment, form: ExperimentForm, picture: Picture) -> str:

@@ -76,12 +76,12 @@ def _held(name: str, value: int | None, axis: Axis) -> Held:
 
 
 def _verdict(counted: Counted, *, ended: bool) -> tuple[str, str]:
-    if counted.lost is None:
+    if counted.stands is None:
         return ("did not settle" if ended else "counting"), ("warn" if ended else "idle")
+    if counted.behind:
+        return f"{counted.behind:,} behind", "warn"
     if not counted.lost:
         return "nothing lost", "good"
-    if counted.counting is Counting.ABSOLUTE:
-        return f"{counted.lost:,} behind", "warn"
     return f"{counted.lost:,} lost", "bad"
 
 
@@ -100,16 +100,16 @@ def _headline(run: CountersRun, *, ended: bool) -> tuple[str, Tone]:
 
 
 def _kept(counted: Counted) -> str:
+    if counted.behind:
+        return f"{counted.behind:,} behind the newest, which was written a moment too early to win"
     if not counted.lost:
         return "nothing lost"
-    if counted.counting is Counting.ABSOLUTE:
-        return f"{counted.lost:,} behind the newest, which was written a moment too early to win"
     return f"{counted.lost:,} lost"
 
 
 def _facts(run: CountersRun) -> Iterator[str]:
     for each in run.counted:
-        if each.counting is not Counting.SHARED and each.lost is not None:
+        if each.counting is not Counting.SHARED and each.stands is not None:
             yield f"{TITLES[each.counting]}: {_kept(each)}."
     uncertain = sum(each.uncertain for each in run.counted)
     if uncertain:

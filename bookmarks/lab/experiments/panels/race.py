@@ -24,7 +24,7 @@ from gtsite.experiments.entities import RaceItem, RacePlan, RaceRun, Sighting
 
 LANE_PX, BAR_PX, BAR_TOP_PX, AXIS_PX = 68, 34, 17, 30
 LEAST_MS = 50.0
-ROOM, LEAD = 1.15, 0.07
+ROOM, LEAD = 1.25, 0.07
 LABEL_SHARE = 0.05
 """A segment narrower than that part of the strip has no room for its value."""
 
