@@ -18,6 +18,8 @@ def main() -> None:
         sys.exit(1)
     try:
         execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ImproperlyConfigured as error:
         if "--traceback" in sys.argv:
             raise

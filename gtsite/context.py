@@ -74,8 +74,8 @@ class Served:
             return (
                 f"Served by {self.local.place}, {self.local.name} · from memory, no DynamoDB call"
             )
-        count = "1 call" if self.calls == 1 else f"{self.calls} calls"
-        return f"{self._who} · DynamoDB {self.elapsed_ms:.0f} ms · {count}"
+        count = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        return f"{self._who} · DynamoDB {self.elapsed_ms:,.0f} ms · {count}"
 
     @property
     def _who(self) -> str:

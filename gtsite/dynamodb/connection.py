@@ -16,6 +16,7 @@ from gtsite.dynamodb import tables
 from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.control import ControlPlane
 from gtsite.dynamodb.items import to_attribute
+from gtsite.dynamodb.meter import Meter
 from gtsite.dynamodb.metrics import AWS_PERIOD_SECONDS, MINUTE_SECONDS, Metrics
 from gtsite.dynamodb.regions import ANYWHERE
 from gtsite.dynamodb.repository import Table
@@ -171,12 +172,13 @@ def regional_table(
 
 
 @contextmanager
-def lab_table() -> Iterator[Table]:
+def lab_table(told: Meter | None = None) -> Iterator[Table]:
     """The site's table in all its regions, for one experiment, for as long as the block.
 
     Through a router of its own: what an experiment puts a region through must not make the site
     pass that region over, nor have its pages wait for a connection. The callers name no region,
-    so that the sandbox does not add the round trip from this one to what is measured.
+    so that the sandbox does not add the round trip from this one to what is measured. Its calls
+    come from threads of its own: `told` counts them.
     """
     clients = Clients(
         endpoints=settings.GT_ENDPOINTS,
@@ -188,6 +190,7 @@ def lab_table() -> Iterator[Table]:
         regions=settings.GT_REGIONS,
         local=settings.GT_LOCAL_REGION,
         probe=read_probe(_site_definition()),
+        told=told,
     )
     with closing(own_router):
         yield Table(_site_definition(), own_router, patience_seconds=PAGE_PATIENCE_SECONDS)

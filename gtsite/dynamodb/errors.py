@@ -81,7 +81,7 @@ class AccessRefused(DataError):
     """The credentials of this process are missing, or may not do this in a region."""
 
     def __init__(self, region: str, reason: str) -> None:
-        super().__init__(f"{region} refused access: {reason}")
+        super().__init__(f"{region} refused access: {reason.rstrip('.')}.")
         self.region = region
 
 

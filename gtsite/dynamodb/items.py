@@ -24,6 +24,10 @@ NUMBERS = Context(
 )
 """38 digits, from 1e-130 to 9.99…e125: what a DynamoDB number holds."""
 
+READING = Context(traps=[])
+LONGEST_INT = 128
+"""Digits of an `int`: a few letters may ask for a billion of them, and no item holds as many."""
+
 NO_NUMBER = "not a number DynamoDB can hold: those have 38 digits and go from 1e-130 to 9.9e125."
 
 DEEPEST = 32
@@ -77,9 +81,18 @@ def to_number(value: int | Decimal) -> str:
 
 
 def from_number(text: str) -> int | Decimal:
-    """The number written: an `int` if it is whole, however it is written."""
-    number = Decimal(text)
-    return int(number) if number == number.to_integral_value() else number
+    """The number written: an `int` if it is whole, however it is written.
+
+    What no item may hold comes as a `Decimal` that `to_number` refuses.
+    """
+    number = to_decimal(text)
+    is_whole = number.adjusted() < LONGEST_INT and number == number.to_integral_value()
+    return int(number) if is_whole else number
+
+
+def to_decimal(text: str) -> Decimal:
+    """The number as it is written; NaN for one that is too long to be counted."""
+    return Decimal(text, READING)
 
 
 def _name(name: object) -> str:

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Other = TypeVar("Other")
 Record = dict[str, Any]
-Position = Mapping[str, AttributeValue]
 Returning = Literal["ALL_NEW", "ALL_OLD"]
 
 REFUSALS = frozenset(

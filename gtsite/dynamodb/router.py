@@ -132,6 +132,7 @@ class Router:
     `regions` need not be in any order. `fallback` off means that only the local region is asked.
     `probe` is the read that shows a region to be back; by default it lists one table.
     `deadline_seconds` may be overrun by the time it takes to find out that no connection is made.
+    `told` hears of every call, from whichever thread: those without a meter of their own as well.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class Router:
         probe_seconds: float = PROBE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        told: Meter | None = None,
     ) -> None:
         self.local = local
         self.regions = tuple(nearest(local, regions))
@@ -162,6 +164,7 @@ class Router:
         self._threads: ThreadPoolExecutor | None = None
         self._breakers = {name: self._new_breaker(name) for name in self.regions}
         self._counter = Counter()
+        self._told = told
 
     def call(
         self,
@@ -335,6 +338,8 @@ class Router:
             call = Call(region=region, operation=name, elapsed_ms=elapsed_ms, ok=answered)
             self._counter.count(call)
             record(call)
+            if self._told is not None:
+                self._told.record(call)
         self._breaker(region).answered(began=began, latency_ms=elapsed_ms)
         return Answer(value=value, region=region, elapsed_ms=elapsed_ms)
 

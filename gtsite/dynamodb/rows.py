@@ -8,6 +8,7 @@ import csv
 import json
 import re
 from base64 import b64decode
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gtsite.dynamodb.errors import ItemRefused
-from gtsite.dynamodb.items import Value, from_item, from_number
+from gtsite.dynamodb.items import Value, from_item, from_number, to_decimal
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -28,6 +29,8 @@ LONGEST_CELL = 1 << 20
 FIRST_LINE = 1 << 20
 MARK = "\ufeff"
 """What some editors put at the beginning of a file in UTF-8."""
+NO_PAIRS = "its quotation marks do not pair up"
+TOO_LONG = f"it has a cell of more than {LONGEST_CELL:,} characters"
 STRAY_MARK = "it begins with a byte-order mark, as if another file began here"
 SIGNATURES = {
     b"\x1f\x8b": "is compressed with gzip: unpack it with gunzip and load the file that comes out",
@@ -184,14 +187,14 @@ def _opened(path: Path) -> Iterator[TextIO]:
 def _csv_rows(path: Path, columns: Sequence[Column], headed_by: Collection[str]) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_CELL)
     with _opened(path) as text:
-        lines = _csv_lines(csv.reader(text))
+        lines = _csv_lines(_Lines(text))
         first = next(lines, None)
         if first is None:
             raise UnreadableFile(f"{path} is empty.")
         number, cells = first
-        if isinstance(cells, str):
-            raise UnreadableFile(f"{path} is not CSV: {cells}.")
-        if set(headed_by) <= {cell.strip() for cell in cells}:
+        if isinstance(cells, Row) and not columns:
+            raise UnreadableFile(f"{path} has no heading that can be read: {cells.reason}.")
+        if isinstance(cells, list) and _is_heading(path, cells, headed_by):
             columns = _headed(path, cells, columns)
         else:
             yield _csv_row(number, cells, columns)
@@ -199,19 +202,68 @@ def _csv_rows(path: Path, columns: Sequence[Column], headed_by: Collection[str])
             yield _csv_row(number, cells, columns)
 
 
-def _csv_lines(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
-    """The line each row begins on, and its cells or what is wrong with it; no empty rows."""
+class _Lines:
+    """The lines of a text, of which some can be had again."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._text = text
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._text)
+        self._taken.append(line)
+        return line
+
+    def taken(self) -> Sequence[str]:
+        """The lines since this was asked last."""
+        taken, self._taken = self._taken, []
+        return taken
+
+    def give_back(self, lines: Sequence[str]) -> None:
+        self._again.extendleft(reversed(lines))
+
+
+def _csv_lines(lines: _Lines) -> Iterator[tuple[int, list[str] | Row]]:
+    """The line each row begins on, and its cells, or the line as a bad row; no empty rows.
+
+    A quotation mark that is never closed spoils its own line only: those after it are read again.
+    """
+    reader = csv.reader(lines, strict=True)
+    number = 1
     while True:
-        number = reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:
-            yield number, str(error)
+        except csv.Error:
+            line, *others = lines.taken()
+            lines.give_back(others)
+            yield number, _bad_line(number, line.rstrip("\r\n"))
+            number += 1
             continue
         if cells:
             yield number, cells
+        number += len(lines.taken())
+
+
+def _bad_line(number: int, line: str) -> Row:
+    is_long = len(line) > LONGEST_CELL and line.count('"') % 2 == 0
+    return Row(number=number, raw=line, reason=TOO_LONG if is_long else NO_PAIRS)
+
+
+def _is_heading(path: Path, cells: Sequence[str], headed_by: Collection[str]) -> bool:
+    """Raises `UnreadableFile` for one in other letters: its columns may stand in any order."""
+    names = {cell.strip() for cell in cells}
+    if set(headed_by) <= names:
+        return True
+    if {name.lower() for name in headed_by} <= {name.lower() for name in names}:
+        others = ", ".join(sorted(set(headed_by) - names))
+        raise UnreadableFile(f"{path} has a heading that writes these in other letters: {others}.")
+    return False
 
 
 def _headed(path: Path, names: Sequence[str], columns: Sequence[Column]) -> Sequence[Column]:
@@ -224,9 +276,9 @@ def _headed(path: Path, names: Sequence[str], columns: Sequence[Column]) -> Sequ
     return [Column(name=name, type=types.get(name, "")) for name in stripped]
 
 
-def _csv_row(number: int, cells: list[str] | str, columns: Sequence[Column]) -> Row:
-    if isinstance(cells, str):
-        return Row(number=number, raw=None, reason=cells)
+def _csv_row(number: int, cells: list[str] | Row, columns: Sequence[Column]) -> Row:
+    if isinstance(cells, Row):
+        return cells
     if cells[0].startswith(MARK):
         return Row(number=number, raw=cells, reason=STRAY_MARK)
     if len(cells) != len(columns):
@@ -417,7 +469,7 @@ def _whole(path: Path) -> Any:
 
 def _decoded(text: str) -> Any:
     """JSON with exact numbers. NaN and Infinity become numbers that no item may hold."""
-    return json.loads(text, parse_float=Decimal, parse_int=_whole_number, parse_constant=Decimal)
+    return json.loads(text, parse_float=to_decimal, parse_int=_whole_number, parse_constant=Decimal)
 
 
 def _whole_number(text: str) -> int | Decimal:

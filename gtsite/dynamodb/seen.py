@@ -1,8 +1,9 @@
 """Which row of a file had a key last: kept on disk, so that memory does not grow with the rows."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import Any
 
 from gtsite.dynamodb.errors import DataError
 from gtsite.dynamodb.tables import Key
@@ -33,7 +34,7 @@ class SeenKeys:
         )
 
     def remember(self, rows: Mapping[Key, int]) -> dict[Key, int]:
-        """The rows that had these keys before, if any; from now on these are the ones that have.
+        """The rows that had these keys before, in their order; from now on these are they.
 
         A few hundred keys at most. Raises `NoScratchSpace`.
         """
@@ -41,23 +42,26 @@ class SeenKeys:
         marks = ", ".join("?" * len(rows))
         pairs = [part for digest, key in digests.items() for part in (digest, rows[key])]
         values = ", ".join(["(?, ?)"] * len(rows))
-        try:
-            found = self._database.execute(
-                f"SELECT key, row FROM seen WHERE key IN ({marks})",  # noqa: S608
-                list(digests),
-            ).fetchall()
-            self._database.execute(f"REPLACE INTO seen VALUES {values}", pairs)  # noqa: S608
-        except sqlite3.Error as error:
-            raise NoScratchSpace(error) from error
+        found = self._execute(
+            f"SELECT key, row FROM seen WHERE key IN ({marks}) ORDER BY row",  # noqa: S608
+            list(digests),
+        )
+        self._execute(f"REPLACE INTO seen VALUES {values}", pairs)  # noqa: S608
         return {digests[digest]: row for digest, row in found}
 
     def forget(self, key: Key) -> None:
-        """As if no row had had the key."""
-        self._database.execute("DELETE FROM seen WHERE key = ?", (_digest(key),))
+        """As if no row had had the key. Raises `NoScratchSpace`."""
+        self._execute("DELETE FROM seen WHERE key = ?", [_digest(key)])
 
     def close(self) -> None:
         """Gives the disk its room back."""
         self._database.close()
+
+    def _execute(self, statement: str, values: Sequence[object]) -> list[Any]:
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise NoScratchSpace(error) from error
 
 
 def _digest(key: Key) -> bytes:

@@ -18,19 +18,19 @@ from gtsite.dynamodb.conditions import Newer
 from gtsite.dynamodb.errors import ConditionFailed, DataError
 from gtsite.dynamodb.items import Value
 from gtsite.dynamodb.repository import Table
+from gtsite.dynamodb.tables import Key
 from gtsite.experiments.entities import (
     Counted,
     CountersPlan,
     CountersRun,
     Counting,
-    Key,
     Phase,
     Stop,
     Tell,
     Trouble,
     never,
 )
-from gtsite.experiments.subjects import KEPT_FOR, ProbeItems
+from gtsite.experiments.subjects import KEPT_FOR, ProbeItems, clear_away
 from gtsite.experiments.watching import Look, RunClock, Watch, timed, trouble, watching
 from gtsite.experiments.writing import AWAY_MS, Halt, is_uncertain
 
@@ -122,7 +122,8 @@ class _Counters:
         self._tell = tell
         self._halt = halt
         self._clock = RunClock()
-        self._keys = _Keys(ProbeItems(definition=table.definition, name="counters"), plan.regions)
+        self._items = ProbeItems(definition=table.definition, name="counters")
+        self._keys = _Keys(self._items, plan.regions)
         self._board = _Board(plan.regions, self._keys)
         self._reports: SimpleQueue[_Report] = SimpleQueue()
         self._phase = Phase.WRITING
@@ -221,7 +222,10 @@ class _Counters:
         )
 
     def _clean_up(self) -> None:
-        """Deletes in every region that wrote: where an item has not arrived, deletes do nothing."""
+        """Deletes in every region that wrote: where an item has not arrived, deletes do nothing.
+
+        What a region does not take another one does, and replicates it.
+        """
         wrote = sorted(self._board.wrote)
         with ThreadPoolExecutor(max(1, len(wrote)), thread_name_prefix="counters") as threads:
             for found in threads.map(self._delete_in, wrote):
@@ -229,12 +233,14 @@ class _Counters:
                     self._troubles.setdefault(found)
 
     def _delete_in(self, region: str) -> Trouble | None:
-        try:
-            self._table.at(region).batch_delete(self._keys.all)
-        except DataError as error:
-            left = f"{error} What was counted there is left: {self._keys.shared[0]} and others."
-            return Trouble(region=region, sentence=left)
-        return None
+        regions = tuple(dict.fromkeys((region, *self._plan.regions)))
+        took = clear_away(self._table, self._items, self._keys.all, regions)
+        if took == region:
+            return None
+        left = "What was counted there is left: it begins with lab#counters, or is below -1e36."
+        done = f"{took} did, and replicates them." if took else left
+        sentence = f"{region} did not take the deletes of what it counted. {done}"
+        return Trouble(region=region, sentence=sentence)
 
 
 class _Writers:

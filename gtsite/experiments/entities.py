@@ -14,9 +14,7 @@ from threading import Event
 from typing import Protocol, TypeVar
 
 from gtsite.dynamodb.items import Value
-
-Key = tuple[Value, ...]
-"""A partition value and, where the table has a sort key, a sort value."""
+from gtsite.dynamodb.tables import Key
 
 Run_contra = TypeVar("Run_contra", contravariant=True)
 Tell = Callable[[Run_contra], None]
@@ -85,7 +83,8 @@ class Probe:
     """One item on one way. `number` counts from 1 in the order written.
 
     `lag_ms` is how long after its write it was seen, None as long as it was not;
-    `give_or_take_ms` half the time between the last look without it and the first with it.
+    `give_or_take_ms` how far that may be off: half the time between the last look without it and
+    the first with it, and half of what the write and that look took.
     """
 
     number: int
@@ -302,13 +301,25 @@ class Counted:
     refused: int = 0
 
     @property
-    def lost(self) -> int | None:
-        """What is missing at least where the regions agree; None until they do."""
+    def stands(self) -> int | None:
+        """What every region holds; None until they agree."""
         values = set(self.held.values())
-        if not self.settled or len(values) != 1:
-            return None
-        (value,) = values
-        return None if value is None else max(0, self.expected - value)
+        return next(iter(values)) if self.settled and len(values) == 1 else None
+
+    @property
+    def lost(self) -> int | None:
+        """How many increments are missing, at least; None until the regions agree, and for
+        ABSOLUTE, where nothing adds up."""
+        return None if self.counting is Counting.ABSOLUTE else self._short
+
+    @property
+    def behind(self) -> int | None:
+        """For ABSOLUTE, by how much the newest value written exceeds the one that stands."""
+        return self._short if self.counting is Counting.ABSOLUTE else None
+
+    @property
+    def _short(self) -> int | None:
+        return None if self.stands is None else max(0, self.expected - self.stands)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ from gtsite.dynamodb.errors import (
     RegionUnavailable,
 )
 from gtsite.dynamodb.repository import Table
+from gtsite.dynamodb.tables import Key
 from gtsite.experiments.entities import (
-    Key,
     LagPlan,
     LagRun,
     Phase,
@@ -34,8 +34,17 @@ from gtsite.experiments.entities import (
     WayLag,
     never,
 )
-from gtsite.experiments.subjects import ProbeItems
-from gtsite.experiments.watching import AT_FAULT, Look, RunClock, Watch, timed, trouble, watching
+from gtsite.experiments.subjects import ProbeItems, clear_away
+from gtsite.experiments.watching import (
+    AT_FAULT,
+    Look,
+    RunClock,
+    Timed,
+    Watch,
+    timed,
+    trouble,
+    watching,
+)
 
 CHECK_EVERY_MS = 30.0
 WAIT_SECONDS = 0.02
@@ -65,9 +74,14 @@ def run_lag(
 
 @dataclass(slots=True, kw_only=True)
 class _Flight:
-    """One probe on one way; when it was last looked for in vain, and when first seen."""
+    """One probe on one way; when it was last looked for in vain, and when first seen.
+
+    `slack_ms` is how far these moments may be off: half of what the write and the look that saw it
+    took.
+    """
 
     number: int
+    slack_ms: float = 0.0
     written_ms: float | None = None
     absent_ms: float | None = None
     seen_ms: float | None = None
@@ -80,8 +94,9 @@ class _Flight:
         lag_ms, give_or_take_ms = None, 0.0
         if self.seen_ms is not None:
             earliest_ms = max(self.written_ms, self.absent_ms or 0.0)
-            give_or_take_ms = max(0.0, self.seen_ms - earliest_ms) / 2
-            lag_ms = earliest_ms + give_or_take_ms - self.written_ms
+            half_ms = max(0.0, self.seen_ms - earliest_ms) / 2
+            lag_ms = earliest_ms + half_ms - self.written_ms
+            give_or_take_ms = half_ms + self.slack_ms
         self.probe = Probe(
             number=self.number,
             written_ms=self.written_ms,
@@ -117,11 +132,13 @@ class _Board:
                 if key not in track.flights:
                     track.flights[key] = track.waiting[key] = _Flight(number=number)
 
-    def written(self, source: str, key: Key, at_ms: float) -> None:
+    def written(self, source: str, key: Key, wrote: Timed[None]) -> None:
         with self._lock:
             for track in self._from(source):
-                track.flights[key].written_ms = at_ms
-                track.flights[key].work_out()
+                flight = track.flights[key]
+                flight.written_ms = wrote.at_ms
+                flight.slack_ms += wrote.give_or_take_ms
+                flight.work_out()
 
     def dropped(self, source: str, key: Key) -> None:
         """Its write failed: nobody waits for it."""
@@ -164,6 +181,7 @@ class _Board:
             flight.absent_ms = look.at_ms
         else:
             flight.seen_ms = look.at_ms
+            flight.slack_ms += (look.answered_ms - look.asked_ms) / 2
             flight.work_out()
             del track.waiting[key]
 
@@ -273,7 +291,7 @@ class _Lag:
             if not _may_be_written(error):
                 self._sent[source].remove(key)
             return False
-        self._board.written(source, key, wrote.at_ms)
+        self._board.written(source, key, wrote)
         return True
 
     # What goes on meanwhile
@@ -294,7 +312,7 @@ class _Lag:
             if not self._is_due():
                 continue
             self._board.give_up(self._clock.ms() - self._plan.patience_ms)
-            if _all_done(writers):
+            if _all_done(writers) and not self._stop.is_set():
                 self._phase = Phase.WATCHING
                 if self._is_over(watch):
                     self._phase = Phase.GAVE_UP if self._misses_some() else Phase.DONE
@@ -367,28 +385,14 @@ class _Lag:
     def _delete_from(self, source: str) -> Trouble | None:
         """Where the probes were written, else wherever a region takes the deletes."""
         keys = self._sent[source]
-        if not keys or self._deleted(source, keys, written_here=True):
+        targets = (way.target for way in self._plan.ways if way.source == source)
+        regions = tuple(dict.fromkeys((source, *targets)))
+        took = clear_away(self._table, self._items, keys, regions) if keys else source
+        if took == source:
             return None
-        others = dict.fromkeys(way.target for way in self._plan.ways if way.source == source)
-        for region in others:
-            if self._deleted(region, keys, written_here=False):
-                return _deleted_elsewhere(source, region, len(keys))
-        return _left_behind(source, len(keys))
-
-    def _deleted(self, region: str, keys: Sequence[Key], *, written_here: bool) -> bool:
-        """Whether the region took the deletes.
-
-        Deleting what has not arrived yet does nothing, and it would arrive later: what is not of
-        this region is written there first, so that the delete is news to every region.
-        """
-        table, now = self._table.at(region), datetime.now(UTC)
-        try:
-            if not written_here:
-                table.batch_put(self._items.item(key, now=now) for key in keys)
-            table.batch_delete(keys)
-        except DataError:
-            return False
-        return True
+        if took is None:
+            return _left_behind(source, len(keys))
+        return _deleted_elsewhere(source, took, len(keys))
 
 
 def _all_done(futures: Sequence["Future[None]"]) -> bool:

@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 
 from gtsite.dynamodb.items import Value
 from gtsite.dynamodb.repository import Table
+from gtsite.dynamodb.tables import Key
 from gtsite.experiments.entities import (
-    Key,
     Phase,
     RaceItem,
     RacePlan,

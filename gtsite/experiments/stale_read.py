@@ -11,8 +11,8 @@ from typing import Any
 
 from gtsite.dynamodb.items import Value
 from gtsite.dynamodb.repository import Record, Table
+from gtsite.dynamodb.tables import Key
 from gtsite.experiments.entities import (
-    Key,
     Phase,
     StaleItem,
     StalePlan,

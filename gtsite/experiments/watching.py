@@ -25,7 +25,8 @@ from gtsite.dynamodb.errors import (
 from gtsite.dynamodb.meter import meter
 from gtsite.dynamodb.repository import Record, Table
 from gtsite.dynamodb.router import Answer
-from gtsite.experiments.entities import Key, Trouble
+from gtsite.dynamodb.tables import Key
+from gtsite.experiments.entities import Trouble
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from gtsite.dynamodb.errors import DataError, NoRegionAvailable, RegionUnavailable
 from gtsite.dynamodb.items import Value
 from gtsite.dynamodb.repository import Record, Table
-from gtsite.experiments.entities import Key, Stop, Trouble
+from gtsite.dynamodb.tables import Key
+from gtsite.experiments.entities import Stop, Trouble
 from gtsite.experiments.watching import RunClock, timed
 
 SLICE_SECONDS = 0.05

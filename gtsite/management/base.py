@@ -109,7 +109,7 @@ class SiteCommand(BaseCommand):
 @contextmanager
 def _without_warnings() -> Iterator[None]:
     """What goes wrong with a region a command says itself, in its own sentence."""
-    log = logging.getLogger("gtsite.dynamodb.router")
+    log = logging.getLogger("gtsite.dynamodb")
     before = log.level
     log.setLevel(logging.ERROR)
     try:

@@ -16,7 +16,7 @@ from gtsite.dynamodb import connection
 from gtsite.dynamodb.loader import Existing, Loaded, Rejected, count_absent, load_rows
 from gtsite.dynamodb.rows import Row
 from gtsite.dynamodb.tables import TableDefinition
-from gtsite.management.base import UsageError, counted
+from gtsite.management.base import PartlyDone, UsageError, counted
 from gtsite.management.progress import ProgressLine
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -37,14 +37,38 @@ class LoadRequest:
 
 
 class LoadReport:
-    """Says the first bad rows, writes all of them to `rejects`, and shows how far loading is."""
+    """Says the first bad rows, writes all of them to a file, and shows how far loading is."""
 
-    def __init__(self, line: ProgressLine, rejects: TextIO | None = None) -> None:
+    def __init__(self, line: ProgressLine) -> None:
         self._line = line
-        self._rejects = rejects
+        self._rejects: TextIO | None = None
         self._said = {"rejected": 0, "replaced": 0}
         self._began = time.monotonic()
         self.loaded = Loaded()
+
+    @contextmanager
+    def rejects_to(self, path: Path | None) -> Iterator[None]:
+        """Bad rows go to that file, empty at first: it never shows those of an earlier run.
+
+        Raises `UsageError` when it cannot be written, `CommandError` or `PartlyDone` when its disk
+        is full.
+        """
+        if path is None:
+            yield
+            return
+        try:
+            file = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+        try:
+            with file:
+                self._rejects = file
+                yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            sentence = f"{path} is not whole: {error.strerror}. {so_far(self.loaded)}"
+            raise incomplete(sentence, self.loaded) from error
 
     def rejected(self, row: Rejected) -> None:
         self._say_some("rejected", f"row {row.number}: {row.reason}")
@@ -79,26 +103,16 @@ def pace(items: int, seconds: float) -> str:
     return f"in {seconds:,.2f} s, {items / max(seconds, 0.001):,.0f} a second"
 
 
-@contextmanager
-def rejects_file(path: Path | None) -> Iterator[TextIO | None]:
-    """The file of rejects, empty at first, so that it never shows those of an earlier run.
+def incomplete(sentence: str, loaded: Loaded) -> CommandError:
+    """`PartlyDone`, or a failure where nothing was written at all."""
+    return PartlyDone(sentence) if loaded.written else CommandError(sentence)
 
-    Raises `UsageError` when it cannot be written, `CommandError` when its disk is full.
-    """
-    if path is None:
-        yield None
-        return
-    try:
-        file = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    try:
-        with file:
-            yield file
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise CommandError(f"{path} is not whole: {error.strerror}. Load again.") from error
+
+def so_far(loaded: Loaded) -> str:
+    """Of a batch that failed, a part may be written all the same."""
+    items = counted(loaded.written, "item") if loaded.written else "No item"
+    is_known = "is" if loaded.written <= 1 else "are"
+    return f"{items} {is_known} known to be written: load again to finish."
 
 
 def load(request: LoadRequest, report: LoadReport) -> Loaded:

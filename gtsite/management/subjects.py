@@ -173,7 +173,7 @@ def _absence(name: str, described: Mapping[str, Described]) -> Exception:
 
 
 def _nowhere(name: str, regions: Sequence[str]) -> str:
-    advice = "look at its name, or name its region with --region"
+    advice = "look at its name, or name a region that has it"
     try:
         connection.definition(name)
     except UnknownTable:

@@ -1,6 +1,7 @@
 """What every command does when it fails, is stopped, or is asked for JSON."""
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,18 @@ def test_on_the_sandbox_the_advice_is_to_start_it(run: Run, settings: Any) -> No
     settings.SANDBOX_CONTROL_URL = "http://127.0.0.1:8099"
     _, _, err = run(Greeting(RegionUnavailable("us-west-2")))
     assert "Start the sandbox (manage.py demo, or manage.py sandbox run)" in err
+
+
+def test_the_comings_and_goings_of_regions_are_not_logged_besides(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Gossip(Greeting):
+        def handle(self, **_options: Any) -> None:
+            for module in ("router", "probing"):
+                logging.getLogger(f"gtsite.dynamodb.{module}").warning("us-west-2 answers again")
+
+    run(Gossip())
+    assert not caplog.records
 
 
 def test_ctrl_c_is_130_and_a_word(run: Run) -> None:

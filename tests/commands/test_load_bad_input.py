@@ -27,6 +27,7 @@ from tests.support.faults import Behaviour, error, faulty_server, request
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 OHIO = "us-east-2"
+NINES = "9" * 20
 REST = "Economy,help@example.com,(201) 555-0100,Peru,Chile,1/2/19,3:04"
 MARK = "\ufeff"
 
@@ -95,9 +96,14 @@ ROWS: dict[str, tuple[str, list[int], list[tuple[int, str]]]] = {
         [(3, "available_seats is 'x', which is not N")],
     ),
     "a number that DynamoDB cannot hold": (
-        GOOD + flight(3, seats="1" * 39),
+        GOOD + "".join(flight(3, seats=seats) for seats in ("1" * 39, "1e999999999", "1e" + NINES)),
         [1, 2],
-        [(3, "available_seats is not a number DynamoDB can hold")],
+        [(line, "available_seats is not a number DynamoDB can hold") for line in (3, 4, 5)],
+    ),
+    "quotation marks that are never closed": (
+        GOOD + flight(3, airline='"Delta') + flight(4, airline='"Air\nCanada"') + flight("six"),
+        [1, 2, 4],
+        [(3, "its quotation marks do not pair up"), (6, "flight_id is 'six', which is not N")],
     ),
 }
 
@@ -165,6 +171,7 @@ def test_of_duplicate_keys_the_later_row_wins_however_far_apart(
         (b"\xef\xbb\xbf\r\n\r\n", "is empty."),
         (gzip.compress(GOOD.encode()), "is compressed with gzip: unpack it with gunzip"),
         (GOOD.encode("utf-16"), "is in UTF-16: save it as UTF-8."),
+        (b"Flight_ID,airlines_name,to,from\n1,Delta,Chile,Peru\n", "has a heading that writes"),
     ],
 )
 def test_what_is_no_table_of_text_is_said_in_one_sentence(
@@ -186,9 +193,24 @@ def test_rejects_that_find_a_full_disk_are_one_sentence(
         pytest.skip("this machine has no disk that is always full")
     file.write_text(GOOD + "3,Delta\n")
     ran = manage("load", "flights", file, "--rejects", full)
-    assert ran.code == 1
-    assert ran.err.endswith("load: /dev/full is not whole: No space left on device. Load again.\n")
+    assert ran.code == 3
+    assert ran.err.endswith(
+        "load: /dev/full is not whole: No space left on device. "
+        "2 items are known to be written: load again to finish.\n"
+    )
     assert sorted(stored(ohio)) == [1, 2]
+
+
+@pytest.mark.usefixtures("ohio")
+def test_the_rejects_never_overwrite_the_table_s_own_data(manage: Manage) -> None:
+    own = PROJECT / FLIGHTS.data
+    before = own.read_bytes()
+    ran = manage("load", "flights", "--rejects", own)
+    after = own.read_bytes()
+    own.write_bytes(before)
+    assert ran.code == 2
+    assert ran.err == f"load: {own} is the file to load: name another one for the rejects.\n"
+    assert after == before
 
 
 @pytest.mark.usefixtures("ohio")

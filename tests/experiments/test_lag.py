@@ -12,7 +12,7 @@ from gtsite.experiments.entities import LagPlan, LagRun, Phase, Probe, Way
 from gtsite.experiments.lag import _Board, _Flight, run_lag
 from gtsite.experiments.statistics import percentile
 from gtsite.experiments.subjects import ProbeItems
-from gtsite.experiments.watching import Look
+from gtsite.experiments.watching import Look, Timed
 from tests.experiments.busy import busy_region
 from tests.experiments.conftest import LAG_MS, OpenTable
 from tests.support.sandbox import REGIONS, RunningSandbox
@@ -102,16 +102,17 @@ def test_a_probe_seen_before_its_write_was_acknowledged_counts_all_the_same() ->
     board.looked(Look(region=AWAY, asked_ms=10.0, answered_ms=12.0, held={("x",): {"PK": "x"}}))
     assert board.wanted(AWAY) == []
     assert board.picture()[0].probes == ()
-    board.written(HOME, ("x",), 8.0)
-    assert board.picture()[0].lags_ms == (1.5,)
+    board.written(HOME, ("x",), Timed(value=None, asked_ms=6.0, answered_ms=10.0))
+    ((probe,),) = (way.probes for way in board.picture())
+    assert (probe.lag_ms, probe.give_or_take_ms) == (1.5, 1.5 + 2.0 + 1.0)
 
 
 def test_what_is_given_up_is_missing_and_what_failed_is_not_there() -> None:
     board = _Board([THERE])
     for number, key in enumerate((("lost",), ("new",), ("failed",)), start=1):
         board.sent(HOME, key, number)
-    board.written(HOME, ("lost",), 100.0)
-    board.written(HOME, ("new",), 200.0)
+    board.written(HOME, ("lost",), Timed(value=None, asked_ms=100.0, answered_ms=100.0))
+    board.written(HOME, ("new",), Timed(value=None, asked_ms=200.0, answered_ms=200.0))
     board.dropped(HOME, ("failed",))
     board.give_up(150.0)
     assert board.wanted(AWAY) == [("new",)]

@@ -18,7 +18,7 @@ from gtsite.dynamodb.rows import Column, Format, Row, UnreadableFile, parse_map,
 from gtsite.dynamodb.seen import NoScratchSpace
 from gtsite.dynamodb.tables import TableDefinition
 from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
-from gtsite.management.loading import LoadReport, LoadRequest, load, pace, rejects_file
+from gtsite.management.loading import LoadReport, LoadRequest, incomplete, load, pace, so_far
 from gtsite.management.progress import progress_line
 from gtsite.management.subjects import find_table
 from gtsite.management.synthetic import remove_synthetic, synthetic_rows
@@ -72,12 +72,10 @@ class Command(SiteCommand):
             self._remove(request, options)
             return
         began = time.monotonic()
-        with (
-            rejects_file(options["rejects"]) as rejects,
-            progress_line(sys.stderr, self.say) as line,
-        ):
-            report = LoadReport(line, rejects)
-            loaded = self._load(request, report, dry_run=options["dry_run"])
+        with progress_line(sys.stderr, self.say) as line:
+            report = LoadReport(line)
+            with report.rejects_to(options["rejects"]):
+                loaded = self._load(request, report, dry_run=options["dry_run"])
             report.finish()
         self._answer(request, loaded, time.monotonic() - began, options)
         _raise_if_incomplete(request, loaded)
@@ -90,7 +88,7 @@ class Command(SiteCommand):
         except (UnreadableFile, NoScratchSpace) as error:
             if not report.loaded.written or dry_run:
                 raise CommandError(str(error)) from error
-            raise PartlyDone(f"{error} {_so_far(report.loaded)}") from error
+            raise PartlyDone(f"{error} {so_far(report.loaded)}") from error
         except KeyboardInterrupt:
             written = counted(report.loaded.written, "item")
             self.say(f"Stopped with {written} written: load the file again to finish.")
@@ -172,9 +170,11 @@ def _file_rows(definition: TableDefinition, options: dict[str, Any]) -> Callable
     if options["file"] is None and not definition.data:
         raise UsageError(f"Name the file to load: {definition.name} has no data of its own.")
     mapped = _columns(options["map"])
+    path = options["file"] or Path(settings.BASE_DIR) / definition.data
+    _check_rejects(options["rejects"], path)
     return partial(
         read_rows,
-        options["file"] or Path(settings.BASE_DIR) / definition.data,
+        path,
         table=definition.name,
         format=Format(options["format"]) if options["format"] else None,
         columns=mapped or definition.columns,
@@ -183,7 +183,7 @@ def _file_rows(definition: TableDefinition, options: dict[str, Any]) -> Callable
 
 
 def _check_file(options: dict[str, Any]) -> None:
-    path, rejects = options["file"], options["rejects"]
+    path = options["file"]
     if options["remove"]:
         raise UsageError("--remove goes with --synthetic: rows of a file stay where they are.")
     if options["table"] is None:
@@ -194,7 +194,11 @@ def _check_file(options: dict[str, Any]) -> None:
         raise UsageError(f"{path} is a directory: name the file to load.")
     if not path.is_file():
         raise UsageError(f"{path} is no file: name the file to load.")
-    if rejects is not None and rejects.exists() and rejects.samefile(path):
+
+
+def _check_rejects(rejects: Path | None, path: Path) -> None:
+    """Opening the file of rejects empties it."""
+    if rejects is not None and rejects.exists() and path.exists() and rejects.samefile(path):
         raise UsageError(f"{rejects} is the file to load: name another one for the rejects.")
 
 
@@ -234,21 +238,9 @@ def _first_region(definition: TableDefinition) -> str:
 
 
 def _raise_if_incomplete(request: LoadRequest, loaded: Loaded) -> None:
-    """Raises `PartlyDone`, or `CommandError` where nothing was written at all."""
     if loaded.failure is not None:
-        sentence = f"Not all of {request.source} is loaded: {loaded.failure} {_so_far(loaded)}"
-    elif loaded.rejected:
+        sentence = f"Not all of {request.source} is loaded: {loaded.failure} {so_far(loaded)}"
+        raise incomplete(sentence, loaded)
+    if loaded.rejected:
         rows = counted(loaded.rejected, "row")
-        sentence = f"{rows} of {request.source} rejected: mend and load again."
-    else:
-        return
-    if loaded.written:
-        raise PartlyDone(sentence)
-    raise CommandError(sentence)
-
-
-def _so_far(loaded: Loaded) -> str:
-    """Of a batch that failed, a part may be written all the same."""
-    items = counted(loaded.written, "item") if loaded.written else "No item"
-    is_known = "is" if loaded.written <= 1 else "are"
-    return f"{items} {is_known} known to be written: load again to finish."
+        raise incomplete(f"{rows} of {request.source} rejected: mend and load again.", loaded)

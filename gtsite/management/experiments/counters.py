@@ -18,8 +18,8 @@ from gtsite.management.experiments.items import (
     check_between,
     patience_ms,
     raise_for_troubles,
+    trouble_lines,
     troubles_document,
-    troubles_table,
 )
 from gtsite.management.experiments.lag import expiring
 from gtsite.management.experiments.stopping import stopped_by_ctrl_c
@@ -97,9 +97,7 @@ def counters_lines(definition: TableDefinition, run: CountersRun) -> list[str]:
         f"{len(plan.regions)} regions, {plan.at_once} at a time"
     )
     parts: list[RenderableType] = [heading, "", _table(run), "", *_sentences(run), "", ADVICE]
-    if run.troubles:
-        parts += ["", troubles_table(run.troubles)]
-    return lines(*parts)
+    return lines(*parts, *trouble_lines(run.troubles))
 
 
 def counters_document(definition: TableDefinition, run: CountersRun) -> dict[str, Any]:
@@ -120,6 +118,7 @@ def counters_document(definition: TableDefinition, run: CountersRun) -> dict[str
                 "expected": each.expected,
                 "held": dict(each.held),
                 "lost": each.lost,
+                "behind": each.behind,
                 "uncertain": each.uncertain,
                 "refused": each.refused,
                 "settled": each.settled,
@@ -145,13 +144,13 @@ def _table(run: CountersRun) -> RichTable:
             f"{each.acknowledged:,}",
             f"{each.expected:,}",
             *(_number(each.held.get(region)) for region in run.plan.regions),
-            _number(each.lost),
+            _short(each),
         )
     return made
 
 
 def _sentences(run: CountersRun) -> Sequence[str]:
-    said = [_said_of(each) for each in run.counted if each.lost is not None]
+    said = [_said_of(each) for each in run.counted if each.stands is not None]
     uncertain = sum(each.uncertain for each in run.counted)
     if uncertain:
         said.append(f"{counted(uncertain, 'write')} got no answer, and may count or not.")
@@ -161,22 +160,32 @@ def _sentences(run: CountersRun) -> Sequence[str]:
 
 
 def _said_of(way: Counted) -> str:
-    lost = way.lost or 0
     match way.counting:
         case Counting.SHARED:
-            return (
-                f"Of {counted(way.expected, 'increment')} of one item for all {_lost(lost)} lost."
-            )
+            increments = counted(way.expected, "increment")
+            return f"Of {increments} of one item for all {_lost(way)} lost."
         case Counting.SPLIT:
-            return f"Of {way.expected:,} in one item per region {_lost(lost)} lost."
+            return f"Of {way.expected:,} in one item per region {_lost(way)} lost."
         case Counting.ABSOLUTE:
-            stands = f"position {way.expected - lost:,} stands"
-            newest = "which is the newest" if not lost else f"and {way.expected:,} was the newest"
-            return f"Of the absolute positions, where only the last one counts, {stands}, {newest}."
+            newest = (
+                "which is the newest" if not way.behind else f"{way.behind:,} behind the newest"
+            )
+            return (
+                "Of the absolute positions, where only the last one counts, "
+                f"position {way.stands:,} stands, {newest}."
+            )
 
 
-def _lost(lost: int) -> str:
-    return f"{f'{lost:,}' if lost else 'none'} {'are' if lost > 1 else 'is'}"
+def _lost(way: Counted) -> str:
+    """`none is`, `1 is`, `at least 10 are`: a write without an answer may hide another's loss."""
+    lost = way.lost or 0
+    least = "at least " if lost and way.uncertain else ""
+    return f"{least}{f'{lost:,}' if lost else 'none'} {'are' if lost > 1 else 'is'}"
+
+
+def _short(way: Counted) -> str:
+    missing = way.lost if way.behind is None else way.behind
+    return f"{missing:,} behind" if way.behind else _number(missing)
 
 
 def _number(value: int | None) -> str:

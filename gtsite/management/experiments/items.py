@@ -1,6 +1,5 @@
 """Which items an experiment is about and what it sets in them, as people write it."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,16 +8,16 @@ from itertools import islice
 from typing import Any
 
 from django.core.management.base import CommandError
-from rich.table import Table as RichTable
 
 from gtsite.dynamodb.errors import DataError
 from gtsite.dynamodb.items import Value
 from gtsite.dynamodb.repository import Record, Table
-from gtsite.dynamodb.tables import TableDefinition
-from gtsite.experiments.entities import Key, Trouble
+from gtsite.dynamodb.tables import Key, TableDefinition
+from gtsite.experiments.entities import Trouble
 from gtsite.experiments.verdicts import token
+from gtsite.management import looking
 from gtsite.management.base import PartlyDone, UsageError, counted
-from gtsite.management.rendering import table as rich_table
+from gtsite.management.looking import plain
 from gtsite.management.subjects import listed, read_key, read_value
 
 MOST_KEYS = 100
@@ -101,19 +100,8 @@ def typed_value(attribute: str, text: str, items: Sequence[Record]) -> Value:
 
 
 def shown(value: Value | None) -> str:
-    """A value as it is read: a text without quotation marks, anything else as JSON."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, str):
-        return value
-    return json.dumps(document(value), ensure_ascii=False)
-
-
-def document(value: Value | None) -> Any:
-    """A value for a JSON document; what JSON has no word for is written as DynamoDB does."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    return float(value) if isinstance(value, Decimal) else json.loads(token(value))
+    """A value as `get` shows it."""
+    return NOTHING if value is None else looking.shown(value)
 
 
 def rounded(milliseconds: float | None) -> float | None:
@@ -124,11 +112,10 @@ def shown_ms(milliseconds: float | None) -> str:
     return NOTHING if milliseconds is None else f"{milliseconds:,.0f}"
 
 
-def troubles_table(troubles: Sequence[Trouble]) -> RichTable:
-    made = rich_table("What went wrong", "region", "what")
-    for each in told_once(troubles):
-        made.add_row(each.region, each.sentence)
-    return made
+def trouble_lines(troubles: Sequence[Trouble]) -> list[str]:
+    """Each names its region; nothing where nothing went wrong."""
+    said = dict.fromkeys(each.sentence for each in told_once(troubles))
+    return ["", "What went wrong", *said] if said else []
 
 
 def told_once(troubles: Sequence[Trouble]) -> list[Trouble]:
@@ -157,7 +144,7 @@ def raise_for_troubles(troubles: Sequence[Trouble], done: str) -> None:
 
 
 def key_document(definition: TableDefinition, key: Key) -> dict[str, Any]:
-    return dict(zip(definition.key_names, map(document, key), strict=True))
+    return dict(zip(definition.key_names, map(plain, key), strict=True))
 
 
 def _named_keys(definition: TableDefinition, texts: Sequence[str]) -> tuple[Key, ...]:
@@ -187,7 +174,9 @@ def _items(table: Table, keys: Sequence[Key]) -> dict[Key, Record]:
     missing = [key for key, item in found.items() if item is None]
     if missing:
         names = table.definition.key_names
-        first = listed([f"{name}={value}" for name, value in zip(names, missing[0], strict=True)])
+        first = listed(
+            [f"{name}={shown(value)}" for name, value in zip(names, missing[0], strict=True)]
+        )
         others = f", nor {counted(len(missing) - 1, 'other')}" if len(missing) > 1 else ""
         raise UsageError(
             f"{table.name} in {table.region} has no item {first}{others}: load the table, or name "

@@ -63,7 +63,7 @@ def run(command: SiteCommand, options: dict[str, Any]) -> None:
     )
     found = _measured(command, plan, definition)
     _raise_if_nothing(found)
-    cloudwatch = _cloudwatch(definition.name, plan.ways)
+    cloudwatch = _cloudwatch(definition.name, [each.way for each in found.ways if each.probes])
     command.answer(
         lag_document(definition.name, found, cloudwatch),
         lag_lines(definition.name, found, cloudwatch),
@@ -127,11 +127,14 @@ def expiring(definition: TableDefinition, region: str) -> TableDefinition:
 
 
 def _cloudwatch(table_name: str, ways: Sequence[Way]) -> CloudWatch:
-    """What CloudWatch last said of each way; nothing where it says nothing, or is not there."""
+    """What CloudWatch last said of each way; nothing where it says nothing, or is not there.
+
+    A region that took no probe is not asked: it would keep everybody waiting.
+    """
     targets: dict[str, list[str]] = {}
     for way in ways:
         targets.setdefault(way.source, []).append(way.target)
-    with connection.metrics() as metrics, ThreadPoolExecutor(len(targets)) as threads:
+    with connection.metrics() as metrics, ThreadPoolExecutor(max(1, len(targets))) as threads:
         found = threads.map(
             lambda source: _latencies(metrics, table_name, source, targets[source]), targets
         )

@@ -14,6 +14,7 @@ from gtsite.experiments.entities import LagRun, Phase, Way, WayLag
 from gtsite.experiments.statistics import histogram, percentile
 from gtsite.management.base import counted
 from gtsite.management.experiments.bars import histogram_table
+from gtsite.management.experiments.items import trouble_lines
 from gtsite.management.rendering import lines, table
 
 PERCENTILES = (50, 90, 99, 100)
@@ -36,9 +37,7 @@ def lag_lines(table_name: str, run: LagRun, cloudwatch: CloudWatch) -> list[str]
         title = "How they are spread" + (", all ways together" if len(run.ways) > 1 else "")
         bins = min(MOST_BINS, max(LEAST_BINS, math.isqrt(len(arrived))))
         parts += ["", histogram_table(title, "ms", "probes", histogram(arrived, bins))]
-    if run.troubles:
-        parts += ["", "What went wrong", *(each.sentence for each in run.troubles)]
-    return lines(*parts)
+    return lines(*parts, *trouble_lines(run.troubles))
 
 
 def lag_document(table_name: str, run: LagRun, cloudwatch: CloudWatch) -> dict[str, Any]:
@@ -106,7 +105,7 @@ def _figures(run: LagRun) -> Table:
 
 def _beside(run: LagRun, cloudwatch: CloudWatch) -> Table:
     """What a lag is to be compared with."""
-    numbers = ("km", "light ms", "p50 ms", "CloudWatch ms", "most ms")
+    numbers = ("km", "light ms", "p50 ms", "CloudWatch ms", "at UTC")
     made = table("Beside the distance and CloudWatch", "from", "to", *numbers, right=numbers)
     for each in run.ways:
         source, target = each.way.source, each.way.target
@@ -118,7 +117,7 @@ def _beside(run: LagRun, cloudwatch: CloudWatch) -> Table:
             f"{light_time_ms(source, target):,.1f}",
             _ms(percentile(each.lags_ms, 50)),
             _ms(point.average if point else None),
-            _ms(point.most if point else None),
+            f"{point.at:%H:%M}" if point else NOTHING,
         )
     return made
 

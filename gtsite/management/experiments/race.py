@@ -18,7 +18,6 @@ from gtsite.management.experiments.items import (
     check_between,
     chosen_items,
     declare_items,
-    document,
     key_document,
     patience_ms,
     raise_for_troubles,
@@ -26,11 +25,12 @@ from gtsite.management.experiments.items import (
     shown,
     shown_ms,
     split_setting,
+    trouble_lines,
     troubles_document,
-    troubles_table,
     typed_value,
 )
 from gtsite.management.experiments.stopping import stopped_by_ctrl_c
+from gtsite.management.looking import plain
 from gtsite.management.progress import progress_line
 from gtsite.management.rendering import lines, table
 from gtsite.management.subjects import check_regions, find_table, listed, table_regions
@@ -121,9 +121,7 @@ def race_lines(definition: TableDefinition, run: RaceRun) -> list[str]:
             _film(run, each),
         ]
     parts += ["", *_sentences(run)]
-    if run.troubles:
-        parts += ["", troubles_table(run.troubles)]
-    return lines(*parts)
+    return lines(*parts, *trouble_lines(run.troubles))
 
 
 def race_document(definition: TableDefinition, run: RaceRun) -> dict[str, Any]:
@@ -135,7 +133,7 @@ def race_document(definition: TableDefinition, run: RaceRun) -> dict[str, Any]:
         "began_at": run.began_at.isoformat(),
         "phase": run.phase.value,
         "attribute": plan.attribute,
-        "writes": [{"region": each.region, "value": document(each.value)} for each in plan.writes],
+        "writes": [{"region": each.region, "value": plain(each.value)} for each in plan.writes],
         "watch": list(plan.watch),
         "gap_ms": plan.gap_ms,
         "simultaneous": plan.simultaneous,
@@ -273,16 +271,16 @@ def _item_document(definition: TableDefinition, item: RaceItem) -> dict[str, Any
     return {
         "key": key_document(definition, item.key),
         "written_ms": {region: rounded(at_ms) for region, at_ms in item.written_ms.items()},
-        "replaced": {region: document(value) for region, value in item.replaced.items()},
+        "replaced": {region: plain(value) for region, value in item.replaced.items()},
         "winner": item.winner,
         "lost": list(item.lost),
         "unclear": item.unclear,
         "uncertain": list(item.uncertain),
-        "strangers": [document(each) for each in item.strangers],
-        "stands": document(item.stands),
+        "strangers": [plain(each) for each in item.strangers],
+        "stands": plain(item.stands),
         "agreed_ms": rounded(item.agreed_ms),
         "film": [
-            {"at_ms": rounded(each.at_ms), "region": each.region, "value": document(each.value)}
+            {"at_ms": rounded(each.at_ms), "region": each.region, "value": plain(each.value)}
             for each in item.film
         ],
     }

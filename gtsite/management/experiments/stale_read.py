@@ -16,7 +16,6 @@ from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
 from gtsite.management.experiments.items import (
     chosen_items,
     declare_items,
-    document,
     key_document,
     patience_ms,
     raise_for_troubles,
@@ -24,11 +23,12 @@ from gtsite.management.experiments.items import (
     shown,
     shown_ms,
     split_setting,
+    trouble_lines,
     troubles_document,
-    troubles_table,
     typed_value,
 )
 from gtsite.management.experiments.stopping import stopped_by_ctrl_c
+from gtsite.management.looking import plain
 from gtsite.management.progress import progress_line
 from gtsite.management.rendering import lines, table
 from gtsite.management.subjects import check_regions, find_table
@@ -91,9 +91,7 @@ def stale_lines(definition: TableDefinition, run: StaleRun) -> list[str]:
         f"and is read in {plan.read}"
     )
     parts: list[RenderableType] = [heading, "", _table(definition, run), "", *_sentences(run)]
-    if run.troubles:
-        parts += ["", troubles_table(run.troubles)]
-    return lines(*parts)
+    return lines(*parts, *trouble_lines(run.troubles))
 
 
 def stale_document(definition: TableDefinition, run: StaleRun) -> dict[str, Any]:
@@ -105,7 +103,7 @@ def stale_document(definition: TableDefinition, run: StaleRun) -> dict[str, Any]
         "began_at": run.began_at.isoformat(),
         "phase": run.phase.value,
         "attribute": plan.attribute,
-        "value": document(plan.value),
+        "value": plain(plan.value),
         "write": plan.write,
         "read": plan.read,
         "patience_ms": plan.patience_ms,
@@ -187,11 +185,11 @@ def _was_so_before(run: StaleRun, item: StaleItem) -> bool:
 def _item_document(definition: TableDefinition, item: StaleItem) -> dict[str, Any]:
     return {
         "key": key_document(definition, item.key),
-        "before": document(item.before),
+        "before": plain(item.before),
         "written_ms": rounded(item.written_ms),
-        "first": document(item.first),
+        "first": plain(item.first),
         "stale": item.stale,
-        "last": document(item.last),
+        "last": plain(item.last),
         "agreed_after_ms": rounded(item.agreed_after_ms),
     }
 
