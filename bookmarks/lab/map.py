@@ -11,6 +11,7 @@ from bookmarks.lab.atlas import Box, Frame, Point
 from bookmarks.lab.panels import HUES
 from gtsite.dynamodb.regions import Region, distance_km, light_time_ms, region
 from gtsite.sandbox.client import PairStatus, RegionStatus, Status
+from gtsite.wording import milliseconds
 
 SIZES = {"wide": (860, 390), "narrow": (360, 300)}
 """Pixels of the two drawings of one map: beside the controls of a desk, and on a phone."""
@@ -206,7 +207,7 @@ def _region_status(name: str, status: Status | None) -> RegionStatus | None:
 def _way(source: Spot, target: Spot, pair: PairStatus | None, measured_ms: float | None) -> Way:
     ends = (source.region.name, target.region.name)
     lag_ms = pair.last_ms if pair else measured_ms
-    lag = "" if lag_ms is None else wording.milliseconds(lag_ms)
+    lag = "" if lag_ms is None else milliseconds(lag_ms)
     return Way(
         source=source,
         target=target,

@@ -10,6 +10,7 @@ from bookmarks.lab.forms import Sent
 from bookmarks.lab.sandbox import Switch
 from bookmarks.lab.verdict import Histories, Write, judge, list_writes
 from gtsite.dynamodb.regions import Region, distance_km, light_time_ms, region
+from gtsite.wording import milliseconds
 
 HUES = 6
 KEYS = 9
@@ -102,7 +103,7 @@ def show_panel(
         tone=tone,
         value=wording.number(held.value) if held else "",
         old=wording.number(held.old) if held and held.wrote else "",
-        elapsed=wording.milliseconds(panel.newest.elapsed_ms) if panel.newest else "",
+        elapsed=milliseconds(panel.newest.elapsed_ms) if panel.newest else "",
         since=wording.span(now_ms - writes[-1].stamp_ms) if writes else "",
         dated=panel.newest is not None and panel.newest.outcome is not Outcome.OK,
         attributes=panel.attributes,
@@ -161,7 +162,7 @@ def _line(entry: Entry, writes: list[Write]) -> Line:
         at=datetime.fromtimestamp(entry.at_ms / 1000, UTC),
         label=LABELS.get(entry.action) or wording.signed(entry.step),
         text=wording.brief(entry),
-        elapsed=wording.milliseconds(entry.elapsed_ms),
+        elapsed=milliseconds(entry.elapsed_ms),
         since=next(_since(entry, writes), ""),
         tone=_tone(entry),
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from bookmarks.lab.wording import listed
 from gtsite.sandbox.client import (
     Fault,
     PairStatus,
@@ -15,6 +14,7 @@ from gtsite.sandbox.client import (
     SandboxUnreachable,
     Status,
 )
+from gtsite.wording import listed
 
 LABELS: dict[Fault, str] = {"none": "Up", "refuse": "Refuses", "blackhole": "Black hole"}
 

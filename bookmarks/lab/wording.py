@@ -1,9 +1,10 @@
 """The lab's sentences: what an answer says, and what the verdict says."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from bookmarks.lab.entities import Action, Entry, Number, Outcome, digits
 from bookmarks.lab.verdict import Conflict, Kind, Stale, Verdict, Write
+from gtsite.wording import listed
 
 Places = Callable[[str], str]
 
@@ -25,24 +26,12 @@ def signed(step: int) -> str:
     return f"+{step}" if step >= 0 else number(step)
 
 
-def milliseconds(elapsed_ms: float) -> str:
-    """Two figures below ten, whole milliseconds above."""
-    return f"{elapsed_ms:.1f} ms" if elapsed_ms < 10 else f"{elapsed_ms:,.0f} ms"
-
-
 def span(elapsed_ms: int) -> str:
     """Hundredths below ten seconds, then tenths, then minutes."""
     seconds = max(elapsed_ms, 0) / 1000
     if seconds < 10:
         return f"{seconds:.2f} s"
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`Oregon`, `Oregon and Ireland`, `Oregon, Ireland and Ohio`."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def answer(entry: Entry, place: str) -> str:

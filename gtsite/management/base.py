@@ -118,11 +118,6 @@ def _without_warnings() -> Iterator[None]:
         log.setLevel(before)
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 row`, `1,234 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def _advice() -> str:
     """What to do when a region is away."""
     if settings.SANDBOX_CONTROL_URL:

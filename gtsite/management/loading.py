@@ -16,8 +16,9 @@ from gtsite.dynamodb import connection
 from gtsite.dynamodb.loader import Existing, Loaded, Rejected, count_absent, load_rows
 from gtsite.dynamodb.rows import Row
 from gtsite.dynamodb.tables import TableDefinition
-from gtsite.management.base import PartlyDone, UsageError, counted
+from gtsite.management.base import PartlyDone, UsageError
 from gtsite.management.progress import ProgressLine
+from gtsite.wording import counted
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SHOWN = 20

@@ -15,9 +15,9 @@ from gtsite.dynamodb.errors import DataError
 from gtsite.dynamodb.metrics import Metrics, Point, Throttles
 from gtsite.dynamodb.replicas import AWAY, Replica
 from gtsite.management.rendering import table
+from gtsite.wording import NOTHING
 
 HOUR = timedelta(hours=1)
-NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ from gtsite.dynamodb.loader import Existing
 from gtsite.dynamodb.provisioner import Phase, Plan, Progress, apply, plan_removal, plan_table
 from gtsite.dynamodb.rows import UnreadableFile, read_rows
 from gtsite.dynamodb.tables import TableDefinition
-from gtsite.management.base import counted
 from gtsite.management.loading import LoadReport, LoadRequest, count_missing, load
 from gtsite.management.progress import ProgressLine
+from gtsite.wording import counted
 
 WORKERS = 4
 

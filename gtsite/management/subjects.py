@@ -22,6 +22,7 @@ from gtsite.dynamodb.regions import region as known_region
 from gtsite.dynamodb.replicas import Described, Replica, describe_in, find_replicas
 from gtsite.dynamodb.tables import Attribute, TableDefinition
 from gtsite.management.base import UsageError
+from gtsite.wording import listed
 
 ALL = "all"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -137,12 +138,6 @@ def read_value(text: str) -> Value:
     except ItemRefused as error:
         raise UsageError(f"{_short(text)} is {error}") from error
     return text
-
-
-def listed(names: Sequence[str], word: str = "and") -> str:
-    """`a, b and c`."""
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _answering(replicas: Sequence[Replica], say: Callable[[str], None]) -> str:

@@ -9,8 +9,9 @@ from gtsite.dynamodb.regions import region as known_region
 from gtsite.dynamodb.replicas import AWAY, Replica
 from gtsite.sandbox.client import Conflict, PairStatus
 from gtsite.status.kept import Told
-from gtsite.status.services import NOTHING, Light, age_in_words, milliseconds
+from gtsite.status.services import Light, age_in_words
 from gtsite.status.watch import HOUR, Copies, Points, Seen
+from gtsite.wording import NOTHING, milliseconds
 
 STATUS_LIGHTS: dict[str, Light] = {
     "ACTIVE": "good",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from gtsite.dynamodb.regions import region
 from gtsite.dynamodb.router import BreakerState, RegionState, Traffic
+from gtsite.wording import NOTHING, milliseconds
 
 Light = Literal["good", "warn", "bad"]
 STATES: dict[BreakerState, tuple[str, Light]] = {
@@ -15,7 +16,6 @@ STATES: dict[BreakerState, tuple[str, Light]] = {
     BreakerState.OPEN: ("Away", "bad"),
 }
 ROLES = {"local": "This site’s own", "fallback": "Stands in"}
-NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +70,6 @@ def _probed(state: RegionState, now: datetime) -> str:
     if state.probed_at is None:
         return "None needed"
     return f"{age_in_words(now - state.probed_at)} ago"
-
-
-def milliseconds(found: float | None) -> str:
-    """`3.1 ms`, `412 ms`, `12.4 s`: three digits that say something."""
-    if found is None:
-        return NOTHING
-    if found >= 10_000:
-        return f"{found / 1000:,.1f} s"
-    return f"{found:.1f} ms" if found < 100 else f"{found:,.0f} ms"
 
 
 def age_in_words(age: timedelta) -> str:

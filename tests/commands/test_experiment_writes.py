@@ -13,8 +13,9 @@ from pytest_django import Settings
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.tables import FLIGHTS, Attribute, TableDefinition
 from gtsite.experiments import counters, race, stale_read
-from gtsite.management.experiments.items import NOTHING, key_document, shown
+from gtsite.management.experiments.items import key_document, shown
 from gtsite.management.subjects import read_key
+from gtsite.wording import NOTHING
 from tests.commands.conftest import IRELAND, OHIO, OREGON, SEATS, Ran, flight
 from tests.support.cli import bash, commands_of
 from tests.support.sandbox import RunningSandbox, text, wait_until

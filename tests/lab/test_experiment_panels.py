@@ -288,7 +288,7 @@ class TestConflicts:
             ("Oregon", 1, 0, 1),
             ("Ireland", 1, 1, 0),
         ]
-        assert result.shown.counted == 2
+        assert result.shown.conflicts == 2
 
     def test_nothing_is_said_to_be_safe_that_is_not_known(self) -> None:
         for item in (

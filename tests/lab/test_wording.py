@@ -34,26 +34,11 @@ def test_numbers_are_set_plainly(value: int | Decimal | None, text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "text"), [(0.04, "0.0 ms"), (9.94, "9.9 ms"), (10.4, "10 ms"), (1234, "1,234 ms")]
-)
-def test_milliseconds_keep_two_figures(elapsed: float, text: str) -> None:
-    assert wording.milliseconds(elapsed) == text
-
-
-@pytest.mark.parametrize(
     ("elapsed", "text"),
     [(-3, "0.00 s"), (420, "0.42 s"), (12_340, "12.3 s"), (200_000, "3 min")],
 )
 def test_spans_get_coarser_with_their_length(elapsed: int, text: str) -> None:
     assert wording.span(elapsed) == text
-
-
-@pytest.mark.parametrize(
-    ("names", "text"),
-    [([], ""), (["Ohio"], "Ohio"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
-)
-def test_names_are_listed(names: list[str], text: str) -> None:
-    assert wording.listed(names) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from gtsite.dynamodb import connection
 from gtsite.dynamodb.router import BreakerState, RegionState, Traffic
 from gtsite.sandbox.client import Conflict, Write
 from gtsite.status import parts, watch
-from gtsite.status.services import RegionLine, milliseconds, region_lines
+from gtsite.status.services import RegionLine, region_lines
 from tests.support.engines import ThreeRegions
 from tests.support.sandbox import REGIONS, RunningSandbox, text, wait_until
 
@@ -87,14 +87,6 @@ def test_what_was_asked_of_a_region_is_told_in_numbers() -> None:
     (line,) = lines(probed, traffic=asked)
     assert (line.reads, line.writes, line.failed) == ("12,345", "67", "8")
     assert (line.p50, line.p99, line.probed) == ("3.1 ms", "412 ms", "2 s ago")
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [(None, "–"), (0, "0.0 ms"), (99.9, "99.9 ms"), (1234, "1,234 ms"), (61_000, "61.0 s")],
-)
-def test_milliseconds_are_told_as_finely_as_they_matter(found: float | None, said: str) -> None:
-    assert milliseconds(found) == said
 
 
 @pytest.mark.parametrize(

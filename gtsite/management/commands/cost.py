@@ -30,9 +30,10 @@ from gtsite.experiments.cost import (
     units_2017,
     units_today,
 )
-from gtsite.management.base import SiteCommand, UsageError, counted
+from gtsite.management.base import SiteCommand, UsageError
 from gtsite.management.rendering import lines, table
 from gtsite.management.subjects import find_table, find_table_replicas, read_value, split_names
+from gtsite.wording import counted
 
 MOST = Decimal(10) ** 15
 MOST_KB = Decimal(400)

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError
 from gtsite.management.counting import RegionCount, count_regions
 from gtsite.management.progress import ProgressLine, progress_line
 from gtsite.management.rendering import lines, table
-from gtsite.management.subjects import chosen_regions, find_table, first_region, listed
+from gtsite.management.subjects import chosen_regions, find_table, first_region
+from gtsite.wording import counted, listed
 
 MOST_SEGMENTS = 32
 NUMBERS = ("Items", "Behind", "Seconds", "Items/s", "Requests", "Read units")

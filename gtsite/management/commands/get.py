@@ -11,16 +11,11 @@ from rich.console import RenderableType
 from rich.table import Table as Grid
 
 from gtsite.dynamodb.tables import TableDefinition
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError
 from gtsite.management.looking import Found, FoundItem, find_keys, find_partition, plain, shown
 from gtsite.management.rendering import lines, table
-from gtsite.management.subjects import (
-    chosen_regions,
-    find_table,
-    first_region,
-    listed,
-    read_key,
-)
+from gtsite.management.subjects import chosen_regions, find_table, first_region, read_key
+from gtsite.wording import counted, listed
 
 MOST_ITEMS = 1000
 NOTHING = "—"

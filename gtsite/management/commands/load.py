@@ -17,11 +17,12 @@ from gtsite.dynamodb.regions import region as known_region
 from gtsite.dynamodb.rows import Column, Format, Row, UnreadableFile, parse_map, read_rows
 from gtsite.dynamodb.seen import NoScratchSpace
 from gtsite.dynamodb.tables import TableDefinition
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError
 from gtsite.management.loading import LoadReport, LoadRequest, incomplete, load, pace, so_far
 from gtsite.management.progress import progress_line
 from gtsite.management.subjects import find_table
 from gtsite.management.synthetic import remove_synthetic, synthetic_rows
+from gtsite.wording import counted
 
 MOST_WORKERS = 32
 

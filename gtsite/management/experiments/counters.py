@@ -12,9 +12,8 @@ from gtsite.dynamodb import connection
 from gtsite.dynamodb.tables import TableDefinition
 from gtsite.experiments.counters import run_counters
 from gtsite.experiments.entities import Counted, CountersPlan, CountersRun, Counting, Phase
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError
 from gtsite.management.experiments.items import (
-    NOTHING,
     check_between,
     patience_ms,
     raise_for_troubles,
@@ -26,6 +25,7 @@ from gtsite.management.experiments.stopping import stopped_by_ctrl_c
 from gtsite.management.progress import progress_line
 from gtsite.management.rendering import lines, table
 from gtsite.management.subjects import check_regions, find_table, split_names, table_regions
+from gtsite.wording import NOTHING, counted
 
 MOST_INCREMENTS = 1_000
 MOST_AT_ONCE = 16

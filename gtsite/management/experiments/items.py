@@ -16,13 +16,13 @@ from gtsite.dynamodb.tables import Key, TableDefinition
 from gtsite.experiments.entities import Trouble
 from gtsite.experiments.verdicts import token
 from gtsite.management import looking
-from gtsite.management.base import PartlyDone, UsageError, counted
+from gtsite.management.base import PartlyDone, UsageError
 from gtsite.management.looking import plain
-from gtsite.management.subjects import listed, read_key, read_value
+from gtsite.management.subjects import read_key, read_value
+from gtsite.wording import NOTHING, counted, listed
 
 MOST_KEYS = 100
 MOST_PATIENCE_SECONDS = 3_600
-NOTHING = "–"
 
 
 def declare_items(parser: Any) -> None:

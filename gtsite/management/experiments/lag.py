@@ -15,11 +15,12 @@ from gtsite.dynamodb.metrics import Metrics, Point
 from gtsite.dynamodb.tables import TableDefinition
 from gtsite.experiments.entities import LagPlan, LagRun, Phase, Way
 from gtsite.experiments.lag import run_lag
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError
 from gtsite.management.experiments.lag_report import CloudWatch, lag_document, lag_lines, summary
 from gtsite.management.experiments.stopping import stopped_by_ctrl_c
 from gtsite.management.progress import progress_line
 from gtsite.management.subjects import check_regions, find_table, split_names, table_regions
+from gtsite.wording import counted
 
 MOST_PROBES = 1_000
 MOST_EVERY_MS = 60_000

@@ -12,14 +12,13 @@ from gtsite.dynamodb.metrics import Point
 from gtsite.dynamodb.regions import distance_km, light_time_ms
 from gtsite.experiments.entities import LagRun, Phase, Way, WayLag
 from gtsite.experiments.statistics import histogram, percentile
-from gtsite.management.base import counted
 from gtsite.management.experiments.bars import histogram_table
 from gtsite.management.experiments.items import trouble_lines
 from gtsite.management.rendering import lines, table
+from gtsite.wording import NOTHING, counted
 
 PERCENTILES = (50, 90, 99, 100)
 LEAST_BINS, MOST_BINS = 4, 12
-NOTHING = "–"
 
 CloudWatch = Mapping[Way, Point]
 """The newest point of each way that CloudWatch has one of."""

@@ -13,7 +13,7 @@ from gtsite.dynamodb.tables import TableDefinition
 from gtsite.experiments.entities import Phase, RaceItem, RacePlan, RaceRun, RaceWrite
 from gtsite.experiments.race import run_race
 from gtsite.experiments.verdicts import same
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError
 from gtsite.management.experiments.items import (
     check_between,
     chosen_items,
@@ -33,7 +33,8 @@ from gtsite.management.experiments.stopping import stopped_by_ctrl_c
 from gtsite.management.looking import plain
 from gtsite.management.progress import progress_line
 from gtsite.management.rendering import lines, table
-from gtsite.management.subjects import check_regions, find_table, listed, table_regions
+from gtsite.management.subjects import check_regions, find_table, table_regions
+from gtsite.wording import counted, listed
 
 MOST_GAP_MS = 60_000
 MOST_FILMS = 2

@@ -12,7 +12,7 @@ from gtsite.dynamodb.tables import TableDefinition
 from gtsite.experiments.entities import Phase, StaleItem, StalePlan, StaleRun
 from gtsite.experiments.stale_read import run_stale_read
 from gtsite.experiments.verdicts import same
-from gtsite.management.base import PartlyDone, SiteCommand, UsageError, counted
+from gtsite.management.base import PartlyDone, SiteCommand, UsageError
 from gtsite.management.experiments.items import (
     chosen_items,
     declare_items,
@@ -32,6 +32,7 @@ from gtsite.management.looking import plain
 from gtsite.management.progress import progress_line
 from gtsite.management.rendering import lines, table
 from gtsite.management.subjects import check_regions, find_table
+from gtsite.wording import counted
 
 ADVICE = (
     "A write is acknowledged as soon as its own region has it; the others follow. Read in the "

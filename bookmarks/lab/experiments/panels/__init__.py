@@ -55,6 +55,6 @@ def _outcome_of_run(name: str, run: Run, picture: Picture) -> Outcome:
         case CountersRun():
             return show_counters(run, ended=picture.ended)
         case RaceRun() if name == "conflicts":
-            return show_conflicts(run, ended=picture.ended, counted=picture.conflicts)
+            return show_conflicts(run, ended=picture.ended, conflicts=picture.conflicts)
         case RaceRun():
-            return show_race(run, ended=picture.ended, counted=picture.conflicts)
+            return show_race(run, ended=picture.ended, conflicts=picture.conflicts)

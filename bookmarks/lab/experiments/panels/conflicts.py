@@ -4,17 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bookmarks.lab.experiments.panels.parts import (
-    Axis,
-    Outcome,
-    Place,
-    Tone,
-    plural,
-    region_of,
-    span,
-)
+from bookmarks.lab.experiments.panels.parts import Axis, Outcome, Place, Tone, region_of
 from bookmarks.lab.panels import place_of
 from gtsite.experiments.entities import RaceItem, RaceRun
+from gtsite.wording import counted, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +38,17 @@ class RegionLine:
 class ConflictsShown:
     cells: tuple[Cell, ...]
     lines: tuple[RegionLine, ...]
-    counted: int | None
+    conflicts: int | None
 
 
-def show_conflicts(run: RaceRun, *, ended: bool, counted: int | None) -> Outcome:
+def show_conflicts(run: RaceRun, *, ended: bool, conflicts: int | None) -> Outcome:
     shown = ConflictsShown(
         cells=tuple(_cell(number, each) for number, each in enumerate(run.items, 1)),
         lines=tuple(_lines(run)),
-        counted=counted,
+        conflicts=conflicts,
     )
     headline, tone = _headline(run, ended=ended)
-    facts = _facts(run, counted) if ended else ()
+    facts = _facts(run, conflicts) if ended else ()
     return Outcome(headline=headline, tone=tone, facts=facts, shown=shown)
 
 
@@ -94,30 +87,30 @@ def _headline(run: RaceRun, *, ended: bool) -> tuple[str, Tone]:
     written = sum(len(each.written_ms) for each in run.items)
     if not ended:
         agreed = sum(each.agreed_ms is not None for each in run.items)
-        total = plural(len(run.items), "item")
-        return f"{plural(written, 'write')} acknowledged; {agreed} of {total} agreed on.", "info"
+        total = counted(len(run.items), "item")
+        return f"{counted(written, 'write')} acknowledged; {agreed} of {total} agreed on.", "info"
     if not run.lost and any(each.agreed_ms is None or each.unclear for each in run.items):
         return "How many writes are lost cannot be told.", "warn"
     if not run.lost:
-        return f"None of {plural(written, 'acknowledged write')} is lost.", "good"
+        return f"None of {counted(written, 'acknowledged write')} is lost.", "good"
     are = "is" if run.lost == 1 else "are"
-    return f"{run.lost:,} of {plural(written, 'acknowledged write')} {are} lost.", "bad"
+    return f"{run.lost:,} of {counted(written, 'acknowledged write')} {are} lost.", "bad"
 
 
-def _facts(run: RaceRun, counted: int | None) -> tuple[str, ...]:
+def _facts(run: RaceRun, conflicts: int | None) -> tuple[str, ...]:
     facts = []
     agreed = [each.agreed_ms for each in run.items if each.agreed_ms is not None]
     if agreed:
-        facts.append(f"Every region agreed on every item after {span(max(agreed))}.")
+        facts.append(f"Every region agreed on every item after {milliseconds(max(agreed))}.")
     if len(agreed) < len(run.items):
-        left = plural(len(run.items) - len(agreed), "item")
+        left = counted(len(run.items) - len(agreed), "item")
         facts[:] = [f"The regions did not agree on {left} while we looked."]
     unclear = sum(each.unclear for each in run.items)
     if unclear:
-        facts.append(f"Of {plural(unclear, 'item')} it cannot be told what was lost.")
-    if counted is not None:
+        facts.append(f"Of {counted(unclear, 'item')} it cannot be told what was lost.")
+    if conflicts is not None:
         facts.append(
-            f"The sandbox met {plural(counted, 'conflict')}, one wherever a write came to a "
+            f"The sandbox met {counted(conflicts, 'conflict')}, one wherever a write came to a "
             "region that held another it did not know. AWS tells of none."
         )
     return tuple(facts)

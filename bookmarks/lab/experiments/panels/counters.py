@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bookmarks.lab.experiments.panels.parts import Axis, Outcome, Place, Tone, plural, region_of
+from bookmarks.lab.experiments.panels.parts import Axis, Outcome, Place, Tone, region_of
 from gtsite.experiments.entities import Counted, CountersRun, Counting
+from gtsite.wording import counted
 
 TITLES = {
     Counting.SHARED: "One shared item",
@@ -53,15 +54,15 @@ def show_counters(run: CountersRun, *, ended: bool) -> Outcome:
     )
 
 
-def _way(run: CountersRun, counted: Counted, *, ended: bool) -> CountedShown:
-    verdict, tone = _verdict(counted, ended=ended)
-    axis = Axis(float(max([counted.expected, *(each or 0 for each in counted.held.values())])))
+def _way(run: CountersRun, way: Counted, *, ended: bool) -> CountedShown:
+    verdict, tone = _verdict(way, ended=ended)
+    axis = Axis(float(max([way.expected, *(each or 0 for each in way.held.values())])))
     return CountedShown(
-        title=TITLES[counted.counting],
-        how=HOW[counted.counting],
-        expected=f"{counted.expected:,}",
-        acknowledged=f"{counted.acknowledged:,}",
-        held=tuple(_held(name, counted.held.get(name), axis) for name in run.plan.regions),
+        title=TITLES[way.counting],
+        how=HOW[way.counting],
+        expected=f"{way.expected:,}",
+        acknowledged=f"{way.acknowledged:,}",
+        held=tuple(_held(name, way.held.get(name), axis) for name in run.plan.regions),
         verdict=verdict,
         tone=tone,
     )
@@ -75,36 +76,36 @@ def _held(name: str, value: int | None, axis: Axis) -> Held:
     )
 
 
-def _verdict(counted: Counted, *, ended: bool) -> tuple[str, str]:
-    if counted.stands is None:
+def _verdict(way: Counted, *, ended: bool) -> tuple[str, str]:
+    if way.stands is None:
         return ("did not settle" if ended else "counting"), ("warn" if ended else "idle")
-    if counted.behind:
-        return f"{counted.behind:,} behind", "warn"
-    if not counted.lost:
+    if way.behind:
+        return f"{way.behind:,} behind", "warn"
+    if not way.lost:
         return "nothing lost", "good"
-    return f"{counted.lost:,} lost", "bad"
+    return f"{way.lost:,} lost", "bad"
 
 
 def _headline(run: CountersRun, *, ended: bool) -> tuple[str, Tone]:
     done = sum(each.acknowledged for each in run.counted)
     planned = run.plan.increments * len(run.plan.regions) * len(Counting)
     if not ended:
-        return f"{done:,} of {plural(planned, 'write')} acknowledged.", "info"
+        return f"{done:,} of {counted(planned, 'write')} acknowledged.", "info"
     shared = next((each for each in run.counted if each.counting is Counting.SHARED), None)
     if shared is None or shared.lost is None:
         return "The regions did not settle while we looked.", "warn"
     if not shared.lost:
         return "Nothing was lost this time, not even from the shared item.", "good"
-    count = f"{shared.lost:,} of {plural(shared.expected, 'increment')}"
+    count = f"{shared.lost:,} of {counted(shared.expected, 'increment')}"
     return f"The shared item lost {count}.", "bad"
 
 
-def _kept(counted: Counted) -> str:
-    if counted.behind:
-        return f"{counted.behind:,} behind the newest, which was written a moment too early to win"
-    if not counted.lost:
+def _kept(way: Counted) -> str:
+    if way.behind:
+        return f"{way.behind:,} behind the newest, which was written a moment too early to win"
+    if not way.lost:
         return "nothing lost"
-    return f"{counted.lost:,} lost"
+    return f"{way.lost:,} lost"
 
 
 def _facts(run: CountersRun) -> Iterator[str]:
@@ -113,10 +114,10 @@ def _facts(run: CountersRun) -> Iterator[str]:
             yield f"{TITLES[each.counting]}: {_kept(each)}."
     uncertain = sum(each.uncertain for each in run.counted)
     if uncertain:
-        yield f"{plural(uncertain, 'write')} got no answer, and may count or not."
+        yield f"{counted(uncertain, 'write')} got no answer, and may count or not."
     refused = sum(each.refused for each in run.counted)
     if refused:
         yield (
-            f"{plural(refused, 'whole value')} came too late and gave way to a newer one, "
+            f"{counted(refused, 'whole value')} came too late and gave way to a newer one, "
             "as it should be."
         )

@@ -9,15 +9,14 @@ from bookmarks.lab.experiments.panels.parts import (
     Place,
     Tick,
     Tone,
-    plural,
     region_of,
     since_ms,
-    span,
     time_label,
 )
 from gtsite.dynamodb.regions import distance_km, light_time_ms
 from gtsite.experiments.entities import LagRun, Phase, Probe, WayLag
 from gtsite.experiments.statistics import histogram, percentile
+from gtsite.wording import counted, milliseconds
 
 BINS = 16
 LEAST_MS = 50.0
@@ -125,10 +124,10 @@ def _headline(run: LagRun, lags: Sequence[float], *, ended: bool) -> tuple[str, 
     probes = run.plan.probes * len(run.ways)
     if not ended:
         doing = "Writing" if run.phase is Phase.WRITING else "Waiting"
-        return f"{doing}: {len(lags):,} of {plural(probes, 'probe')} have arrived.", "info"
+        return f"{doing}: {len(lags):,} of {counted(probes, 'probe')} have arrived.", "info"
     if not lags:
         return "No probe arrived.", "bad"
-    median = span(percentile(lags, 50))
+    median = milliseconds(percentile(lags, 50))
     return f"Half of the probes were there after {median}.", _tone(run)
 
 
@@ -139,12 +138,11 @@ def _tone(run: LagRun) -> Tone:
 def _facts(run: LagRun, lags: Sequence[float], *, ended: bool) -> tuple[str, ...]:
     if not (ended and lags):
         return ()
-    facts = [
-        f"Nine in ten after {span(percentile(lags, 90))}, the slowest after {span(max(lags))}."
-    ]
+    most, slowest = milliseconds(percentile(lags, 90)), milliseconds(max(lags))
+    facts = [f"Nine in ten after {most}, the slowest after {slowest}."]
     missing = sum(way.missing for way in run.ways)
     if missing:
-        facts.append(f"{plural(missing, 'probe')} did not arrive.")
+        facts.append(f"{counted(missing, 'probe')} did not arrive.")
     exact = max(
         (
             each.give_or_take_ms
@@ -154,7 +152,7 @@ def _facts(run: LagRun, lags: Sequence[float], *, ended: bool) -> tuple[str, ...
         ),
         default=0.0,
     )
-    facts.append(f"Each is right to {span(max(exact, 0.1))} or better.")
+    facts.append(f"Each is right to {milliseconds(max(exact, 0.1))} or better.")
     return tuple(facts)
 
 
@@ -188,7 +186,7 @@ def _plot(source: str, run: LagRun, across: Axis, up: Axis, now_ms: float | None
 def _dot(way: WayLag, probe: Probe, across: Axis, up: Axis, now_ms: float | None) -> Dot:
     target = region_of(way.way.target)
     missing = "did not arrive" if now_ms is None else "on its way"
-    lag = missing if probe.lag_ms is None else f"after {span(probe.lag_ms)}"
+    lag = missing if probe.lag_ms is None else f"after {milliseconds(probe.lag_ms)}"
     return Dot(
         x=across.at(probe.written_ms),
         y=_from_above(up, _height(probe, up, now_ms)),
@@ -223,10 +221,10 @@ def _line(way: WayLag) -> WayLine:
         source=region_of(source),
         target=region_of(target),
         arrived=f"{len(lags)} of {len(way.probes)}",
-        p50=span(percentile(lags, 50)),
-        p90=span(percentile(lags, 90)),
-        p99=span(percentile(lags, 99)),
-        longest=span(max(lags, default=None)),
+        p50=milliseconds(percentile(lags, 50)),
+        p90=milliseconds(percentile(lags, 90)),
+        p99=milliseconds(percentile(lags, 99)),
+        longest=milliseconds(max(lags, default=None)),
         distance=f"{distance_km(source, target):,.0f} km",
         light=f"{light_time_ms(source, target):.0f} ms",
     )
@@ -243,8 +241,14 @@ def _spread(lags: Sequence[float]) -> Spread:
             width=axis.length(each.low - low, each.high - low),
             y=_from_above(up, each.count),
             height=up.at(each.count),
-            said=f"{span(each.low)} to {span(each.high)}: {plural(each.count, 'probe')}",
+            said=f"{milliseconds(each.low)} to {milliseconds(each.high)}: "
+            f"{counted(each.count, 'probe')}",
         )
         for each in bins
     )
-    return Spread(bars=tuple(bars), low=span(low), high=span(high), most=plural(most, "probe"))
+    return Spread(
+        bars=tuple(bars),
+        low=milliseconds(low),
+        high=milliseconds(high),
+        most=counted(most, "probe"),
+    )

@@ -10,12 +10,11 @@ from django.conf import settings
 
 from bookmarks.lab.experiments.entities import Preparation
 from bookmarks.lab.panels import HUES, place_of
-from bookmarks.lab.wording import listed, milliseconds
 from gtsite.experiments.entities import Trouble
+from gtsite.wording import counted, listed
 
 Tone = Literal["good", "warn", "bad", "info"]
 
-NONE = "–"
 TICKS = 5
 STEPS = (1, 2, 2.5, 5, 10)
 
@@ -128,22 +127,11 @@ def tell_trouble(found: Trouble) -> ShownTrouble:
     return ShownTrouble(hue=shown.hue, sentence=sentence)
 
 
-def span(elapsed_ms: float | None) -> str:
-    """Milliseconds up to ten seconds, then seconds; a dash where nothing is known."""
-    if elapsed_ms is None:
-        return NONE
-    return milliseconds(elapsed_ms) if elapsed_ms < 10_000 else f"{elapsed_ms / 1000:,.1f} s"
-
-
 def time_label(at_ms: float) -> str:
     """For a tick: seconds where they are whole enough."""
     if at_ms < 1000:
         return f"{at_ms:.0f} ms"
     return f"{at_ms / 1000:.2f}".rstrip("0").rstrip(".") + " s"
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def since_ms(began_at: datetime) -> float:
@@ -155,7 +143,7 @@ def preparing(preparation: Preparation | None) -> Outcome:
     """Before the run itself: where the items are, and who is waited for."""
     if preparation is None:
         return Outcome(headline="Starting …")
-    items = plural(preparation.items, "item")
+    items = counted(preparation.items, "item")
     written = f"{items} written in {place_of(preparation.region)}"
     if preparation.waiting:
         have = "has" if len(preparation.waiting) == 1 else "have"

@@ -11,16 +11,15 @@ from bookmarks.lab.experiments.panels.parts import (
     Tick,
     Tone,
     places,
-    plural,
     region_of,
     since_ms,
-    span,
     time_label,
 )
 from bookmarks.lab.experiments.panels.stale_read import text_of
 from bookmarks.lab.panels import place_of
 from gtsite.dynamodb.items import Value
 from gtsite.experiments.entities import RaceItem, RacePlan, RaceRun, Sighting
+from gtsite.wording import counted, milliseconds
 
 LANE_PX, BAR_PX, BAR_TOP_PX, AXIS_PX = 68, 34, 17, 30
 LEAST_MS = 50.0
@@ -107,14 +106,14 @@ class RaceShown:
     writers: tuple[Writer, ...]
 
 
-def show_race(run: RaceRun, *, ended: bool, counted: int | None) -> Outcome:
+def show_race(run: RaceRun, *, ended: bool, conflicts: int | None) -> Outcome:
     """The first item's film: a race by button has one. Times count from the first write."""
     item, zero_ms = _from_first_write(run.items[0])
     until_ms = None if ended else since_ms(run.began_at) - zero_ms
     film = make_film(run.plan, item, until_ms=until_ms)
     shown = RaceShown(film=film, writers=tuple(_writers(run.plan, item)))
     headline, tone = _headline(run.plan, item, ended=ended)
-    facts = _facts(run.plan, item, counted) if ended else ()
+    facts = _facts(run.plan, item, conflicts) if ended else ()
     return Outcome(headline=headline, tone=tone, facts=facts, shown=shown)
 
 
@@ -144,7 +143,7 @@ def make_film(plan: RacePlan, item: RaceItem, *, until_ms: float | None) -> Film
         losses=tuple(drawing.losses()),
         ticks=tuple(drawing.ticks()),
         agreed="" if item.agreed_ms is None else drawing.axis.at(item.agreed_ms),
-        agreed_label="" if item.agreed_ms is None else f"agreed, {span(item.agreed_ms)}",
+        agreed_label="" if item.agreed_ms is None else f"agreed, {milliseconds(item.agreed_ms)}",
         agreed_late=item.agreed_ms is not None and item.agreed_ms > end * 0.7,
         rows=tuple(drawing.rows()),
         summary=_summary(plan, item),
@@ -185,7 +184,7 @@ class _Drawing:
             y=self._top(sighting.region),
             hue=self._hue(sighting.value),
             label=value if wide else "",
-            said=f"{place} {held} {'at first' if start < 0 else f'from {span(start)} on'}",
+            said=f"{place} {held} {'at first' if start < 0 else f'from {milliseconds(start)} on'}",
         )
 
     def travels(self) -> Iterator[Travel]:
@@ -220,7 +219,7 @@ class _Drawing:
                     x=self.axis.at(written),
                     y=self._top(write.region) + BAR_PX // 2,
                     hue=region_of(write.region).hue,
-                    said=f"{place_of(write.region)} wrote {write.value} at {span(written)}",
+                    said=f"{place_of(write.region)} wrote {write.value} at {milliseconds(written)}",
                 )
 
     def losses(self) -> Iterator[Mark]:
@@ -232,7 +231,7 @@ class _Drawing:
                     x=self.axis.at(gone),
                     y=self._top(write.region) + BAR_PX // 2,
                     hue=region_of(write.region).hue,
-                    said=f"{place_of(write.region)} lost its {write.value} at {span(gone)}",
+                    said=f"{place_of(write.region)} lost its {write.value} at {milliseconds(gone)}",
                 )
 
     def _gone(self, name: str, value: Value) -> float | None:
@@ -249,7 +248,7 @@ class _Drawing:
         for each in sorted(self._item.film, key=lambda sighting: sighting.at_ms):
             writer = self._writers.get(_key(each.value))
             yield Row(
-                at="before" if each.at_ms < 0 else span(each.at_ms),
+                at="before" if each.at_ms < 0 else milliseconds(each.at_ms),
                 region=region_of(each.region),
                 value=text_of(each.value),
                 writer=place_of(writer) if writer else "what was there before",
@@ -290,7 +289,7 @@ def _fate(name: str, item: RaceItem) -> tuple[str, str]:
 
 
 def _when(written_ms: float) -> str:
-    return f"{span(written_ms)} after the first" if written_ms > 0 else "first"
+    return f"{milliseconds(written_ms)} after the first" if written_ms > 0 else "first"
 
 
 def _headline(plan: RacePlan, item: RaceItem, *, ended: bool) -> tuple[str, Tone]:
@@ -319,13 +318,13 @@ def _undecided(plan: RacePlan, item: RaceItem, *, ended: bool) -> tuple[str, Ton
     return "Both have written; the regions do not agree yet.", "info"
 
 
-def _facts(plan: RacePlan, item: RaceItem, counted: int | None) -> tuple[str, ...]:
+def _facts(plan: RacePlan, item: RaceItem, conflicts: int | None) -> tuple[str, ...]:
     facts = [_known(plan, item)]
     if item.agreed_ms is not None and item.written_ms:
         after = item.agreed_ms - max(item.written_ms.values())
-        facts.append(f"Every region agreed {span(max(after, 0))} after the last write.")
-    if counted is not None:
-        facts.append(f"The sandbox met {plural(counted, 'conflict')} on this item.")
+        facts.append(f"Every region agreed {milliseconds(max(after, 0))} after the last write.")
+    if conflicts is not None:
+        facts.append(f"The sandbox met {counted(conflicts, 'conflict')} on this item.")
     return tuple(filter(None, facts))
 
 
@@ -336,7 +335,7 @@ def _known(plan: RacePlan, item: RaceItem) -> str:
     if len(order) < 2 or item.unclear:
         return ""
     earlier, later = order[0], order[-1]
-    apart = span(item.written_ms[later] - item.written_ms[earlier])
+    apart = milliseconds(item.written_ms[later] - item.written_ms[earlier])
     wrote = f"{place_of(later)} wrote {apart} after {place_of(earlier)}"
     if later not in item.replaced:
         return f"{wrote}."
@@ -352,9 +351,9 @@ def _values(plan: RacePlan) -> Mapping[str, Value]:
 
 def _summary(plan: RacePlan, item: RaceItem) -> str:
     wrote: Sequence[str] = [
-        f"{place_of(each.region)} wrote {each.value} at {span(item.written_ms[each.region])}"
+        f"{place_of(each.region)} wrote {each.value} at {milliseconds(at_ms)}"
         for each in plan.writes
-        if each.region in item.written_ms
+        if (at_ms := item.written_ms.get(each.region)) is not None
     ]
-    agreed = "" if item.agreed_ms is None else f" All agreed at {span(item.agreed_ms)}."
+    agreed = "" if item.agreed_ms is None else f" All agreed at {milliseconds(item.agreed_ms)}."
     return f"Filmstrip: what each region held when. {'; '.join(wrote)}.{agreed}"

@@ -2,18 +2,10 @@
 
 from dataclasses import dataclass
 
-from bookmarks.lab.experiments.panels.parts import (
-    NONE,
-    Axis,
-    Outcome,
-    Place,
-    Tone,
-    plural,
-    region_of,
-    span,
-)
+from bookmarks.lab.experiments.panels.parts import Axis, Outcome, Place, Tone, region_of
 from bookmarks.lab.panels import place_of
 from gtsite.experiments.entities import StaleItem, StaleRun
+from gtsite.wording import NOTHING, counted, milliseconds
 
 TONES = {"stale": "warn", "fresh": "good", "waiting": "idle"}
 
@@ -70,31 +62,31 @@ def show_stale_read(run: StaleRun, *, ended: bool) -> Outcome:
 
 
 def text_of(value: object) -> str:
-    return NONE if value is None else str(value)
+    return NOTHING if value is None else str(value)
 
 
 def _headline(run: StaleRun, fresh: int, *, ended: bool) -> tuple[str, Tone]:
     total, looked = len(run.items), run.stale + fresh
     if not ended:
-        return f"{looked} of {plural(total, 'item')} looked at, {run.stale} of them stale.", "info"
+        return f"{looked} of {counted(total, 'item')} looked at, {run.stale} of them stale.", "info"
     if not looked:
         return f"{place_of(run.plan.read)} could not be asked.", "bad"
     if not run.stale:
         return f"{place_of(run.plan.read)} had every item already.", "good"
     were = "was" if run.stale == 1 else "were"
-    return f"{run.stale} of {plural(total, 'item')} {were} stale at the first look.", "warn"
+    return f"{run.stale} of {counted(total, 'item')} {were} stale at the first look.", "warn"
 
 
 def _facts(run: StaleRun, *, ended: bool) -> tuple[str, ...]:
     read, write = place_of(run.plan.read), place_of(run.plan.write)
     facts = []
     if run.wrote_ms is not None:
-        facts.append(f"{write} took {span(run.wrote_ms)} to write them.")
+        facts.append(f"{write} took {milliseconds(run.wrote_ms)} to write them.")
     if ended and run.longest_ms is not None:
-        facts.append(f"{read} was behind for {span(run.longest_ms)} at the longest.")
+        facts.append(f"{read} was behind for {milliseconds(run.longest_ms)} at the longest.")
     never = sum(each.written_ms is not None and each.agreed_after_ms is None for each in run.items)
     if ended and never:
-        facts.append(f"{plural(never, 'item')} never agreed while we looked.")
+        facts.append(f"{counted(never, 'item')} never agreed while we looked.")
     return tuple(facts)
 
 
@@ -104,10 +96,10 @@ def _line(number: int, item: StaleItem, longest: Axis, *, ended: bool) -> ItemLi
     return ItemLine(
         number=number,
         before=text_of(item.before),
-        first=NONE if item.stale is None else text_of(item.first),
+        first=NOTHING if item.stale is None else text_of(item.first),
         verdict=verdict,
         tone=TONES[verdict],
         label=never if item.stale is None else verdict,
-        agreed=span(item.agreed_after_ms),
+        agreed=milliseconds(item.agreed_after_ms),
         width=longest.at(item.agreed_after_ms or 0.0),
     )
