@@ -11,7 +11,6 @@ const PER_WAY = 2;
 const SVG = "http://www.w3.org/2000/svg";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-let underWay = 0;
 
 /** Resolves when it is time for the next look: sooner if something was done on this page. */
 function pause(milliseconds) {
@@ -38,7 +37,7 @@ function shown() {
 function travel(map, { way, hue, tookMs }, number) {
   const drawing = [...map.querySelectorAll(".map__drawing")].find((each) => each.checkVisibility());
   const arc = drawing?.querySelector(`[id$="-${way}"]`);
-  if (!arc || underWay >= AT_ONCE) return;
+  if (!arc || drawing.querySelectorAll(".map__traveller").length >= AT_ONCE) return;
   const seconds = Math.min(Math.max(Number(tookMs), SHORTEST_MS), LONGEST_MS) / 1000;
   const dot = document.createElementNS(SVG, "circle");
   dot.setAttribute("r", "3.5");
@@ -56,11 +55,7 @@ function travel(map, { way, hue, tookMs }, number) {
   })) {
     motion.setAttribute(name, value);
   }
-  underWay += 1;
-  motion.addEventListener("endEvent", () => {
-    underWay -= 1;
-    dot.remove();
-  });
+  motion.addEventListener("endEvent", () => dot.remove());
   dot.append(motion);
   setTimeout(() => {
     drawing.querySelector("[data-travellers]").append(dot);

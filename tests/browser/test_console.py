@@ -13,13 +13,24 @@ from tests.browser.conftest import OpenPage
 from tests.conftest import DEMO_LAG_MS
 from tests.support.demo import RunningDemo
 from tests.support.lone_site import LoneSite
-from tests.support.sandbox import REGIONS, RunningSandbox
+from tests.support.sandbox import REGIONS, RunningSandbox, wait_until
 
 OREGON, IRELAND, OHIO = REGIONS
 SINGAPORE = "ap-southeast-1"
 SIX = (*REGIONS, "us-east-1", SINGAPORE, "ap-northeast-1")
 LONG_LAG_MS = 60_000
 pytestmark = pytest.mark.browser
+
+
+COUNT_TRAVELLERS = """() => {
+  window.travellers = 0;
+  const count = (records) => {
+    const added = records.flatMap((record) => [...record.addedNodes]);
+    window.travellers += added.filter((node) => node.matches?.(".map__traveller")).length;
+  };
+  new MutationObserver(count).observe(document.body, { childList: true, subtree: true });
+}"""
+"""Counts the dots that set out: each is there for some tenths of a second only."""
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +86,9 @@ class TestMap:
     ) -> None:
         context = browser.new_context(reduced_motion="no-preference")
         page = lab(demo.site(OREGON), open_page, context=context)
+        page.evaluate(COUNT_TRAVELLERS)
         page.click(f"#plus-{OREGON}")
-        expect(page.locator(".map__traveller")).to_have_count(2)
+        wait_until(lambda: page.evaluate("window.travellers") >= 2)
         expect(page.locator(".map__traveller")).to_have_count(0)
         context.close()
 

@@ -34,6 +34,16 @@ def keyed(kind: KeyType, *, sort: bool = False) -> TableDefinition:
     )
 
 
+def earliest_ms(probe: Probe) -> float:
+    assert probe.lag_ms is not None
+    return probe.lag_ms - probe.give_or_take_ms
+
+
+def latest_ms(probe: Probe) -> float:
+    assert probe.lag_ms is not None
+    return probe.lag_ms + probe.give_or_take_ms
+
+
 @pytest.fixture
 def probed(laboratory: RunningSandbox) -> Callable[[TableDefinition], TableDefinition]:
     """Makes a table in three regions, once."""
@@ -139,13 +149,13 @@ def test_the_median_of_a_lag_of_a_second_is_within_five_per_cent(
     raise AssertionError(medians)
 
 
-def test_half_the_lag_is_found_to_be_half_the_lag(
+def test_of_two_ways_the_one_with_five_times_the_lag_is_found_to_be_slower(
     laboratory: RunningSandbox, plain: TableDefinition, open_table: OpenTable
 ) -> None:
-    laboratory.control.set_lag(source=HOME, target=THIRD, lag_ms=2 * LAG_MS, jitter_ms=0)
+    laboratory.control.set_lag(source=HOME, target=THIRD, lag_ms=5 * LAG_MS, jitter_ms=0)
     run = run_lag(plan(THERE, Way(source=HOME, target=THIRD), probes=10), open_table(plain))
     near, far = (percentile(each.lags_ms, 50) or 0.0 for each in run.ways)
-    assert near < 1.6 * LAG_MS < far
+    assert near < 3 * LAG_MS < far
 
 
 @pytest.mark.parametrize(
@@ -166,7 +176,7 @@ def test_every_way_of_a_table_with_any_keys_is_measured_and_nothing_stays(
     for way in run.ways:
         assert [each.number for each in way.probes] == [1, 2, 3, 4, 5]
         assert len(way.lags_ms) == 5
-        assert min(way.lags_ms) > LAG_MS / 2
+        assert all(latest_ms(each) > LAG_MS / 2 for each in way.probes)
     assert pictures[0].phase is Phase.WRITING
     assert pictures[-1] == run
     assert items_left(laboratory, definition) == 0
@@ -321,10 +331,9 @@ def test_a_strong_table_has_a_write_in_a_second_region_at_once(
     assert run.phase is Phase.DONE
     assert run.troubles == ()
     for region in REGIONS:
-        lags = [
-            percentile(each.lags_ms, 50) or 0.0 for each in run.ways if each.way.source == region
-        ]
-        assert min(lags) < LAG_MS / 2
+        ways = [each for each in run.ways if each.way.source == region]
+        earliest = [earliest_ms(probe) for way in ways for probe in way.probes]
+        assert min(earliest) < LAG_MS / 2
 
 
 def once(holds: Fits) -> Fits:

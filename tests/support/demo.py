@@ -88,7 +88,7 @@ class RunningDemo:
         wait_until(lambda: self.control.status().backlog == 0)
 
     def _trusts_all(self, region: str) -> bool:
-        return self._get(region, "/status/")[1].count(b"(closed)") == len(REGIONS)
+        return self._get(region, "/status/")[1].count(b">(closed)<") == len(REGIONS)
 
     def environment(self) -> dict[str, str]:
         return {
