@@ -31,8 +31,16 @@ from gtsite.experiments.entities import (
     never,
 )
 from gtsite.experiments.subjects import KEPT_FOR, ProbeItems, clear_away
-from gtsite.experiments.watching import Look, RunClock, Watch, timed, trouble, watching
-from gtsite.experiments.writing import AWAY_MS, Halt, is_uncertain
+from gtsite.experiments.watching import (
+    Look,
+    RunClock,
+    Watch,
+    phase_of,
+    timed,
+    trouble,
+    watching,
+)
+from gtsite.experiments.writing import Halt, is_uncertain
 
 COUNT = "experiment_count"
 UPDATED_AT = "updated_at"
@@ -184,14 +192,15 @@ class _Counters:
             self._tell_now_and_then()
 
     def _phase_now(self, watch: Watch, wrote_all_ms: float) -> Phase:
-        away = {each for each in self._plan.regions if watch.away_ms(each) > AWAY_MS}
-        if self._board.settle(self._clock.ms(), wrote_all_ms, away):
-            return Phase.DONE
-        if self._halt.is_set():
-            return Phase.STOPPED
-        over = self._clock.ms() - wrote_all_ms > self._plan.patience_ms
+        away = watch.silent(self._plan.regions)
+        settled = self._board.settle(self._clock.ms(), wrote_all_ms, away)
+        late = self._clock.ms() - wrote_all_ms > self._plan.patience_ms
         wrote = self._board.wrote
-        return Phase.GAVE_UP if over or not wrote or away & wrote else Phase.WATCHING
+        return phase_of(
+            agreed=settled,
+            halted=self._halt.is_set(),
+            over=late or not wrote or bool(away & wrote),
+        )
 
     def _take(self, watch: Watch) -> str:
         """Takes in the next look or trouble, and what was written; whose look it was."""

@@ -37,6 +37,7 @@ from gtsite.experiments.entities import (
 from gtsite.experiments.subjects import ProbeItems, clear_away
 from gtsite.experiments.watching import (
     AT_FAULT,
+    AWAY_MS,
     Look,
     RunClock,
     Timed,
@@ -51,9 +52,6 @@ WAIT_SECONDS = 0.02
 WARM_UP_MS = 10_000.0
 FAILED_IN_A_ROW = 3
 """So many writes that fail one after the other, and no more are tried in that region."""
-
-AWAY_MS = 10_000.0
-"""A region that has not answered for this long is not waited for."""
 
 
 def run_lag(

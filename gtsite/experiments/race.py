@@ -26,9 +26,8 @@ from gtsite.experiments.entities import (
     never,
 )
 from gtsite.experiments.verdicts import judge, same, strangers
-from gtsite.experiments.watching import Look, RunClock, Watch, watching
+from gtsite.experiments.watching import Look, RunClock, Watch, phase_of, watching
 from gtsite.experiments.writing import (
-    AWAY_MS,
     Halt,
     NotWritten,
     Wrote,
@@ -128,19 +127,19 @@ class _Race:
         self._tell(self._picture())
         while self._phase is Phase.WATCHING:
             self._take(watch)
-            away = {each for each in self._plan.watch if watch.away_ms(each) > AWAY_MS}
+            away = watch.silent(self._plan.watch)
             if self._board.settle(wrote_all_ms, away):
                 self._tell(self._picture())
             self._phase = self._phase_now(wrote_all_ms, away)
 
     def _phase_now(self, wrote_all_ms: float, away: set[str]) -> Phase:
-        if self._board.has_agreed:
-            return Phase.DONE
-        if self._halt.is_set():
-            return Phase.STOPPED
-        over = self._clock.ms() - wrote_all_ms > self._plan.patience_ms
+        late = self._clock.ms() - wrote_all_ms > self._plan.patience_ms
         wrote = self._board.wrote
-        return Phase.GAVE_UP if over or not wrote or away & wrote else Phase.WATCHING
+        return phase_of(
+            agreed=self._board.has_agreed,
+            halted=self._halt.is_set(),
+            over=late or not wrote or bool(away & wrote),
+        )
 
     def _take(self, watch: Watch) -> str:
         """Takes in the next look or trouble, if there is any; whose it was."""

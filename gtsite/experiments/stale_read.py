@@ -28,11 +28,12 @@ from gtsite.experiments.watching import (
     Look,
     RunClock,
     Watch,
+    phase_of,
     timed,
     trouble,
     watching,
 )
-from gtsite.experiments.writing import AWAY_MS, NotWritten, held_of, poll_ms_for, set_attribute
+from gtsite.experiments.writing import NotWritten, held_of, poll_ms_for, set_attribute
 
 WAIT_SECONDS = 0.02
 
@@ -147,14 +148,12 @@ class _StaleRead:
 
     def _phase(self, watch: Watch, wrote_all_ms: float) -> Phase:
         """How far the run is, now that everything is written."""
-        if not self._open:
-            return Phase.DONE
-        if self._stop.is_set():
-            return Phase.STOPPED
-        over = self._clock.ms() - wrote_all_ms > self._plan.patience_ms
-        if over or watch.away_ms(self._plan.read) > AWAY_MS:
-            return Phase.GAVE_UP
-        return Phase.WATCHING
+        late = self._clock.ms() - wrote_all_ms > self._plan.patience_ms
+        return phase_of(
+            agreed=not self._open,
+            halted=self._stop.is_set(),
+            over=late or bool(watch.silent([self._plan.read])),
+        )
 
     def _saw(self, held: Mapping[Key, Record | None], at_ms: float) -> None:
         seen = {key: held_of(self._plan.attribute, item) for key, item in held.items()}

@@ -26,13 +26,16 @@ from gtsite.dynamodb.meter import meter
 from gtsite.dynamodb.repository import Record, Table
 from gtsite.dynamodb.router import Answer
 from gtsite.dynamodb.tables import Key
-from gtsite.experiments.entities import Trouble
+from gtsite.experiments.entities import Phase, Trouble
 
 T = TypeVar("T")
 
 POLL_MS = 5.0
 AT_FAULT_MS = 250.0
 MOST_KEYS = 100
+AWAY_MS = 10_000.0
+"""A region that has not answered for this long is not waited for."""
+
 AT_FAULT = (RegionUnavailable, NoRegionAvailable, Throttled, TableMissing, AccessRefused)
 """What a run goes on without: the region, not the plan, is to blame."""
 
@@ -131,6 +134,10 @@ class Watch:
         since = self._at_fault_since.get(region)
         return 0.0 if since is None else self._clock.ms() - since
 
+    def silent(self, regions: Iterable[str]) -> set[str]:
+        """Those that have not answered for so long that nobody waits for them."""
+        return {region for region in regions if self.away_ms(region) > AWAY_MS}
+
     def begin(self, tables: Sequence[Table], threads: ThreadPoolExecutor) -> None:
         """Looks at each of these tables, pinned to its region, in a thread of its own."""
         for table in tables:
@@ -214,6 +221,15 @@ def watching(
             yield watch
         finally:
             watch.end()
+
+
+def phase_of(*, agreed: bool, halted: bool, over: bool) -> Phase:
+    """How far a run is whose writing is done; `over` is when there is no more to wait for."""
+    if agreed:
+        return Phase.DONE
+    if halted:
+        return Phase.STOPPED
+    return Phase.GAVE_UP if over else Phase.WATCHING
 
 
 def trouble(region: str, error: DataError) -> Trouble:

@@ -13,9 +13,6 @@ from gtsite.experiments.entities import Stop, Trouble
 from gtsite.experiments.watching import RunClock, timed
 
 SLICE_SECONDS = 0.05
-AWAY_MS = 10_000.0
-"""A region that has not answered for this long is not waited for."""
-
 LEAST_POLL_MS = 5.0
 POLL_MS_A_KEY = 2.5
 """Looking at everything takes no more than 400 strongly consistent reads a second and region."""

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.tables import FLIGHTS, Attribute, TableDefinition
-from gtsite.experiments import counters, race, stale_read
+from gtsite.experiments import counters, watching
 from gtsite.management.experiments.items import key_document, shown
 from gtsite.management.subjects import read_key
 from gtsite.wording import NOTHING
@@ -68,8 +68,7 @@ def flights(_joined: RunningSandbox, settings: Settings) -> Iterator[RunningSand
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A region that is away is not waited for, as after ten seconds."""
-    monkeypatch.setattr(stale_read, "AWAY_MS", 300.0)
-    monkeypatch.setattr(race, "AWAY_MS", 300.0)
+    monkeypatch.setattr(watching, "AWAY_MS", 300.0)
 
 
 def seats_in(sandbox: RunningSandbox, region: str) -> list[int]:

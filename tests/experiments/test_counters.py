@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gtsite.dynamodb.tables import Attribute, TableDefinition
-from gtsite.experiments import counters
+from gtsite.experiments import counters, watching
 from gtsite.experiments.counters import COUNT, _Board, _Done, _Keys, run_counters
 from gtsite.experiments.entities import Counted, CountersPlan, CountersRun, Counting, Phase
 from gtsite.experiments.subjects import ProbeItems
@@ -174,7 +174,7 @@ def test_an_increment_without_an_answer_is_uncertain_and_not_sent_again(
 def test_a_region_that_is_away_counts_nothing_and_the_others_settle_without_it(
     laboratory: RunningSandbox, open_table: OpenTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "AWAY_MS", 300.0)
+    monkeypatch.setattr(watching, "AWAY_MS", 300.0)
     laboratory.control.outage(AWAY)
 
     run = run_counters(PLAN, open_table(TALLIES))
@@ -191,7 +191,7 @@ def test_a_region_that_is_away_counts_nothing_and_the_others_settle_without_it(
 def test_a_region_that_goes_away_with_what_it_counted_leaves_it_unsettled_and_nothing_behind(
     laboratory: RunningSandbox, open_table: OpenTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "AWAY_MS", 300.0)
+    monkeypatch.setattr(watching, "AWAY_MS", 300.0)
     laboratory.hold()
     leaves = once(is_watching, lambda: laboratory.control.outage(AWAY))
 

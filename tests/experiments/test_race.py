@@ -9,7 +9,7 @@ import pytest
 
 from gtsite.dynamodb.errors import ItemRefused
 from gtsite.dynamodb.tables import Attribute, TableDefinition
-from gtsite.experiments import race
+from gtsite.experiments import watching
 from gtsite.experiments.entities import Phase, RacePlan, RaceRun, RaceWrite
 from gtsite.experiments.race import _Board, run_race
 from gtsite.experiments.watching import Look
@@ -42,7 +42,7 @@ def seats(laboratory: RunningSandbox) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A region that is away is not waited for, as after ten seconds."""
-    monkeypatch.setattr(race, "AWAY_MS", 300.0)
+    monkeypatch.setattr(watching, "AWAY_MS", 300.0)
 
 
 class After:

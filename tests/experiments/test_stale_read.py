@@ -7,7 +7,7 @@ import pytest
 
 from gtsite.dynamodb.errors import ItemRefused
 from gtsite.dynamodb.tables import Attribute, TableDefinition
-from gtsite.experiments import stale_read
+from gtsite.experiments import watching
 from gtsite.experiments.entities import Phase, StalePlan, StaleRun
 from gtsite.experiments.stale_read import run_stale_read
 from tests.experiments.conftest import OpenTable
@@ -36,7 +36,7 @@ def places(laboratory: RunningSandbox) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A region that is away is not waited for, as after ten seconds."""
-    monkeypatch.setattr(stale_read, "AWAY_MS", 300.0)
+    monkeypatch.setattr(watching, "AWAY_MS", 300.0)
 
 
 def test_what_has_not_arrived_is_stale_and_then_it_arrives(
