@@ -123,7 +123,10 @@ function combobox(form) {
       close();
     }
   });
-  addEventListener("pageshow", close);
+  addEventListener("pageshow", (event) => event.persisted && close());
+  if (document.activeElement === input) {
+    later(); // what was typed while this script was on its way
+  }
 }
 
 combobox(document.querySelector("[data-search]"));

@@ -234,7 +234,11 @@ function matchAddress() {
 }
 
 document.addEventListener("htmx:historyRestore", matchAddress);
-addEventListener("pageshow", matchAddress);
+addEventListener("pageshow", () => {
+  if (!document.activeElement?.closest("[data-prune-empty]")) {
+    matchAddress(); // nobody has begun to type while the page was loading
+  }
+});
 
 /** A key held down, or a double click, is one wish: what is pressed may have become its opposite. */
 const opposites = (event) => event.target.closest?.('form[hx-swap="outerHTML"] button');

@@ -112,6 +112,19 @@ def test_shelves_scroll_by_their_arrows(demo: RunningDemo, open_page: OpenPage) 
     expect(shelf.get_by_role("button", name="Back in")).to_be_enabled()
 
 
+def test_what_is_typed_before_the_scripts_are_there_counts(
+    demo: RunningDemo, open_page: OpenPage
+) -> None:
+    page = open_page("about:blank")
+    held: list[Route] = []
+    page.route("**/js/search*.js", lambda route: held.append(route))
+    with page.expect_request("**/js/search*.js"):
+        page.goto(f"{demo.site(HOME)}/")
+    page.get_by_label("Search titles and people").fill("his girl")
+    held[0].continue_()
+    expect(page.get_by_role("option").first).to_contain_text("His Girl Friday")
+
+
 def test_suggestions_are_chosen_by_keys_and_lead_to_the_title(
     demo: RunningDemo, open_page: OpenPage
 ) -> None:
