@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gtsite.settings.local")
+    if sys.argv[1:2] == ["deploy"]:
+        os.environ.setdefault("GT_ENDPOINTS", "")  # AWS itself, not the sandbox
     try:
         from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
         from django.core.management import execute_from_command_line  # noqa: PLC0415
