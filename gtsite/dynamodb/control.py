@@ -30,7 +30,13 @@ from gtsite.dynamodb.tables import Attribute, Billing, Consistency, TableDefinit
 T = TypeVar("T")
 
 NOT_FOUND = 404
-BUSY = frozenset({"ResourceInUseException", "LimitExceededException"})
+BUSY = frozenset(
+    {
+        "ContinuousBackupsUnavailableException",  # for some seconds after a table is made
+        "LimitExceededException",
+        "ResourceInUseException",
+    }
+)
 WRITE_CAPACITY = "dynamodb:table:WriteCapacityUnits"
 MOST_WRITE_UNITS = 10
 """Auto scaling goes up to this many times the capacity a table starts with."""
@@ -132,6 +138,29 @@ class ControlPlane:
     def protect(self, region: str, name: str) -> None:
         """Deletion protection; it holds in that region alone."""
         self._update(region, name, {"DeletionProtectionEnabled": True})
+
+    def unprotect(self, region: str, name: str) -> None:
+        """The end of that region's deletion protection."""
+        self._update(region, name, {"DeletionProtectionEnabled": False})
+
+    def keeps_backups(self, region: str, name: str) -> bool:
+        """Whether that region keeps a history to restore from; each region's own setting."""
+        client = self._clients.control(region)
+        found = _asked(region, name, lambda: client.describe_continuous_backups(TableName=name))
+        point = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        return point.get("PointInTimeRecoveryStatus") == "ENABLED"
+
+    def start_backups(self, region: str, name: str) -> None:
+        """Asks for point-in-time recovery over DynamoDB's longest time, 35 days."""
+        client = self._clients.control(region)
+        _asked(
+            region,
+            name,
+            lambda: client.update_continuous_backups(
+                TableName=name,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            ),
+        )
 
     def expiry(self, region: str, name: str) -> str:
         """The attribute that says when an item expires; '' when items never do."""

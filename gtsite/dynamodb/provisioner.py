@@ -35,7 +35,9 @@ class Action(StrEnum):
     EXPIRE = "expire"
     SCALE = "scale"
     REPLICATE = "replicate"
+    BACK_UP = "back up"
     PROTECT = "protect"
+    UNPROTECT = "unprotect"
     WITHDRAW = "withdraw"
     DELETE = "delete"
 
@@ -47,7 +49,9 @@ SENTENCES = {
     Action.EXPIRE: "let items of {name} expire at {expiry}",
     Action.SCALE: "scale the writes of {name} with their use",
     Action.REPLICATE: "replicate {name} from {region} to {targets}",
+    Action.BACK_UP: "keep 35 days of {name} in {region} to restore from",
     Action.PROTECT: "protect {name} in {region} against deletion",
+    Action.UNPROTECT: "lift the protection of {name} in {region} against deletion",
     Action.WITHDRAW: "remove the replica of {name} in {targets}, and its items",
     Action.DELETE: "delete {name} in {region}, and its items",
 }
@@ -117,13 +121,16 @@ def plan_table(
     control: ControlPlane,
     *,
     protect: bool = False,
+    backups: bool = False,
 ) -> Plan:
     """What it takes for the table to be in these regions, home first.
 
     The home region creates it and is asked for the replicas, unless the table is in another of
-    them already. Replicas elsewhere are left alone. Raises `TableDiffers` for a table of that name
-    with other keys, another consistency, or outside the group; `ChangeRefused` for what cannot
-    be; and what the control plane raises.
+    them already. Replicas elsewhere are left alone. `backups` are the home region's: what they are
+    for is a mistake, which is in every region within seconds.
+
+    Raises `TableDiffers` for a table of that name with other keys, another consistency, or outside
+    the group; `ChangeRefused` for what cannot be; and what the control plane raises.
     """
     if definition.consistency is Consistency.STRONG and len(regions) != STRONG_REGIONS:
         raise ChangeRefused(
@@ -138,7 +145,8 @@ def plan_table(
         legacy=_legacy_members(definition, seen, control),
     )
     steps = planner.steps_from_nothing() if not seen else planner.steps_from_there()
-    guard = planner.protection() if protect else []
+    guard = planner.backups() if backups else []
+    guard += planner.protection() if protect else []
     notes = planner.notes() if seen else []
     return Plan(
         table=definition, regions=tuple(regions), steps=(*steps, *guard), notes=tuple(notes)
@@ -151,24 +159,26 @@ def plan_removal(
     control: ControlPlane,
     *,
     everywhere: bool = False,
+    unprotect: bool = False,
 ) -> Plan:
     """What it takes for the table to be gone from these regions, or from its whole group.
 
     The newest replicas go first and the oldest last: AWS keeps a replica that others were copied
     from until those are gone. Raises `TableDiffers` for a table with other keys, `ChangeRefused`
-    for one that is protected.
+    for one that is protected, unless its protection is to be lifted.
     """
     seen = _look(definition, regions, control)
     group = _whole_group(definition, seen, control)
     leaving = dict(group) if everywhere else {name: group[name] for name in seen}
-    for state in leaving.values():
-        if state.is_protected:
-            raise ChangeRefused(
-                f"Table {definition.name} in {state.region} is protected against deletion: "
-                "switch that off first (aws dynamodb update-table "
-                "--no-deletion-protection-enabled)."
-            )
-    steps = _removal(definition, leaving=leaving, group=group)
+    protected = [state.region for state in leaving.values() if state.is_protected]
+    if protected and not unprotect:
+        raise ChangeRefused(
+            f"Table {definition.name} in {protected[0]} is protected against deletion: "
+            "switch that off first (aws dynamodb update-table "
+            "--no-deletion-protection-enabled)."
+        )
+    lifted = [Step(action=Action.UNPROTECT, table=definition, region=each) for each in protected]
+    steps = lifted + _removal(definition, leaving=leaving, group=group)
     return Plan(table=definition, regions=tuple(leaving), steps=tuple(steps))
 
 
@@ -228,6 +238,11 @@ class _Planner:
         missing = [name for name in self.regions if name not in self._members]
         scaled = source.billing is Billing.PROVISIONED
         return steps + self._replication(source.region, missing, scaled=scaled)
+
+    def backups(self) -> list[Step]:
+        home = self.regions[0]
+        kept = home in self.seen and self.control.keeps_backups(home, self.definition.name)
+        return [] if kept else [self._step(Action.BACK_UP, home)]
 
     def protection(self) -> list[Step]:
         """Every region by itself: deletion protection is not shared within a group."""
@@ -402,7 +417,9 @@ class _Taking:
             Action.REPLICATE: lambda: control.add_replicas(
                 region, name, targets, table.consistency
             ),
+            Action.BACK_UP: lambda: control.start_backups(region, name),
             Action.PROTECT: lambda: control.protect(region, name),
+            Action.UNPROTECT: lambda: control.unprotect(region, name),
             Action.WITHDRAW: lambda: control.remove_replicas(region, name, targets),
             Action.DELETE: lambda: control.delete(region, name),
         }

@@ -34,6 +34,7 @@ class Wanted:
     regions: tuple[str, ...]
     data: Path | None = None
     protect: bool = False
+    backups: bool = False
 
     def loading(self) -> LoadRequest | None:
         """What is there already is kept: it may have been changed since."""
@@ -98,13 +99,19 @@ def make_plans(wanted: Sequence[Wanted], control: ControlPlane) -> list[TablePla
 
 
 def make_removal_plans(
-    wanted: Sequence[Wanted], control: ControlPlane, *, everywhere: bool
+    wanted: Sequence[Wanted],
+    control: ControlPlane,
+    *,
+    everywhere: bool,
+    unprotect: bool = False,
 ) -> list[TablePlan]:
     """A plan for the end of each table; raises `DataError`."""
     return [
         TablePlan(
             wanted=each,
-            plan=plan_removal(each.table, each.regions, control, everywhere=everywhere),
+            plan=plan_removal(
+                each.table, each.regions, control, everywhere=everywhere, unprotect=unprotect
+            ),
             is_removal=True,
         )
         for each in wanted
@@ -138,7 +145,13 @@ def carry_out(
 
 
 def _make_plan(wanted: Wanted, control: ControlPlane) -> TablePlan:
-    plan = plan_table(wanted.table, wanted.regions, control, protect=wanted.protect)
+    plan = plan_table(
+        wanted.table,
+        wanted.regions,
+        control,
+        protect=wanted.protect,
+        backups=wanted.backups,
+    )
     loading = wanted.loading()
     if loading is None:
         return TablePlan(wanted=wanted, plan=plan)

@@ -96,8 +96,9 @@ class TestCarryingOut:
         assert set(aws.state.regions_of("Music")) == set(REGIONS)
 
     def test_protected_and_strong(self, manage: Manage, aws: ControlPlaneServer) -> None:
-        ran = manage("provision", "--consistency", "strong", "--protect", "--no-load")
+        ran = manage("provision", "--consistency", "strong", "--protect", "--backups", "--no-load")
         assert ran.code == 0
+        assert [each.region for each in aws.state.tables(NAME) if each.backed_up] == [REGIONS[0]]
         assert aws.state.strong == {NAME}
         assert all(each.protected for each in aws.state.tables(NAME))
 

@@ -299,6 +299,17 @@ class TestFromWhatIsThere:
         assert all(each.protected for each in state.tables(NAME))
         assert plan_table(GLOBAL_SERVERLESS, REGIONS, control, protect=True).is_empty
 
+    def test_the_home_region_keeps_backups_as_soon_as_it_can(
+        self,
+        control: ControlPlane,
+        state: ControlPlaneState,
+        carry_out: Callable[[Plan], list[Progress]],
+    ) -> None:
+        state.refuse("UpdateContinuousBackups", "ContinuousBackupsUnavailableException")
+        carry_out(plan_table(GLOBAL_SERVERLESS, REGIONS, control, backups=True))
+        assert [each.region for each in state.tables(NAME) if each.backed_up] == [REGIONS[0]]
+        assert plan_table(GLOBAL_SERVERLESS, REGIONS, control, backups=True).is_empty
+
 
 def test_a_stream_that_is_missing_is_turned_on(
     control: ControlPlane,
@@ -440,6 +451,18 @@ class TestRemoval:
         state.replicas[OREGON, NAME].protected = True
         with pytest.raises(ChangeRefused, match="in us-west-2 is protected against deletion"):
             plan_removal(GLOBAL_SERVERLESS, REGIONS, control)
+
+    def test_a_protected_table_goes_when_that_is_lifted(
+        self,
+        control: ControlPlane,
+        state: ControlPlaneState,
+        carry_out: Callable[[Plan], list[Progress]],
+    ) -> None:
+        state.replicas[OREGON, NAME].protected = True
+        plan = plan_removal(GLOBAL_SERVERLESS, REGIONS, control, unprotect=True)
+        assert (plan.steps[0].action, plan.steps[0].region) == (Action.UNPROTECT, OREGON)
+        carry_out(plan)
+        assert not state.tables(NAME)
 
     def test_a_table_with_other_keys_is_not_ours_to_remove(self, control: ControlPlane) -> None:
         with pytest.raises(TableDiffers):

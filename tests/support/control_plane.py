@@ -54,6 +54,7 @@ class Replica:
     group: int = 0
     ttl: str = ""
     protected: bool = False
+    backed_up: bool = False
     stream: Body | None = None
     shown: bool = True
 
@@ -129,6 +130,8 @@ class ControlPlaneState:
             "DeleteTable": self._delete,
             "DescribeTimeToLive": self._describe_ttl,
             "UpdateTimeToLive": self._update_ttl,
+            "DescribeContinuousBackups": self._backups,
+            "UpdateContinuousBackups": self._set_backups,
         }
         if operation in SCALING:
             return self._scale(operation)
@@ -289,6 +292,16 @@ class ControlPlaneState:
         specification = body["TimeToLiveSpecification"]
         self._find(region, body).ttl = specification["AttributeName"]
         return {"TimeToLiveSpecification": specification}
+
+    def _backups(self, region: str, body: Body) -> Body:
+        status = "ENABLED" if self._find(region, body).backed_up else "DISABLED"
+        point = {"PointInTimeRecoveryStatus": status}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": point}}
+
+    def _set_backups(self, region: str, body: Body) -> Body:
+        wanted = body["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        self._find(region, body).backed_up = wanted
+        return self._backups(region, body)
 
     def _scale(self, operation: str) -> Body:
         if not self.has_autoscaling:

@@ -38,6 +38,9 @@ class Command(SiteCommand):
         parser.add_argument("--consistency", choices=[each.value for each in Consistency])
         parser.add_argument("--billing", choices=[each.value for each in Billing])
         parser.add_argument("--protect", action="store_true", help="against deletion")
+        parser.add_argument(
+            "--backups", action="store_true", help="keep 35 days in the home region to restore from"
+        )
         parser.add_argument("--no-load", action="store_true", help="leave the data alone")
         parser.add_argument("--destroy", action="store_true", help="delete tables and items")
         parser.add_argument("--yes", action="store_true", help="do destroy, instead of asking")
@@ -121,6 +124,7 @@ def _wanted(name: str, options: dict[str, Any]) -> Wanted:
         regions=_regions(table, options["regions"]),
         data=Path(settings.BASE_DIR) / CATALOGUE if loads else None,
         protect=options["protect"],
+        backups=options["backups"],
     )
 
 
