@@ -17,6 +17,7 @@ from benchmarks.idle_and_lag import idle, lag
 from benchmarks.lag import measuring
 from benchmarks.loading import loading
 from benchmarks.pages import pages
+from benchmarks.stopping import stopping
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {
     "cost": cost,
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "lag": lag,
     "measuring": measuring,
     "pages": pages,
+    "stopping": stopping,
     "catalogue": catalogue,
     "loading": loading,
 }

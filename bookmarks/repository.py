@@ -267,5 +267,5 @@ def _added(entry: ListEntry) -> tuple[int, str]:
 def _whole(item: Item, name: str, error: type[BookmarkError], default: int | None = None) -> int:
     value = item.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
-        raise error(f"{item.get('PK')} / {item.get('SK')}: {name} is {value!r}.")
+        raise error(f"{item.get('SK')}: {name} is {value!r}.")
     return int(value)

@@ -13,6 +13,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from gtsite.dynamodb.errors import DataError, NoRegionAvailable, RegionUnavailable, Throttled
 from gtsite.dynamodb.regions import region
 from gtsite.http import came_from
+from gtsite.logs import request_id, shown_path
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def not_found(request: HttpRequest, *_: object, **__: object) -> HttpResponse:
 
 def server_error(_request: HttpRequest) -> HttpResponse:
     """Made of one file and no context: what broke may be what the other pages are made of."""
-    context = {"fault": OURS, "assets": settings.STATIC_URL}
+    context = {"fault": OURS, "assets": settings.STATIC_URL, "number": request_id()}
     return HttpResponse(render_to_string("errors/500.html", context), status=500)
 
 
@@ -130,7 +131,7 @@ def method_not_allowed(request: HttpRequest, refused: HttpResponseBase) -> HttpR
 
 def data_error(request: HttpRequest, error: DataError) -> HttpResponse:
     """503 for what a region could not do; says whether to wait or to provision."""
-    logger.error("%s %s: %s: %s", request.method, request.path, type(error).__name__, error)
+    logger.error("%s %s: %s: %s", request.method, shown_path(request), type(error).__name__, error)
     response = error_page(request, fault_of(error))
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

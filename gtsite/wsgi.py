@@ -1,6 +1,7 @@
 """What gunicorn runs: one process of one region's site."""
 
 import os
+import threading
 
 import django
 from django.core.handlers.wsgi import WSGIHandler
@@ -10,6 +11,7 @@ django.setup(set_prefix=False)
 
 from catalog.services import catalogue  # noqa: E402
 from gtsite.http import Utf8Request  # noqa: E402
+from gtsite.logs import log_uncaught  # noqa: E402
 
 
 class Site(WSGIHandler):
@@ -17,5 +19,6 @@ class Site(WSGIHandler):
 
 
 application = Site()
+threading.excepthook = log_uncaught
 
 catalogue().warm()

@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gtsite.access.Access",
     "gtsite.middleware.health",
     "gtsite.middleware.served_region",
     "gtsite.middleware.policies",
@@ -101,7 +102,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "gtsite.storage.HashedStaticFiles"},
 }
 
-SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_ENGINE = "gtsite.viewers.cookies"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 365
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -197,5 +198,5 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"botocore": {"level": "WARNING"}},
+    "loggers": {"botocore": {"level": "WARNING"}, "gtsite.access": {"level": "WARNING"}},
 }

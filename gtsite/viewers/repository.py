@@ -136,12 +136,12 @@ def profile_to_item(profile: Profile) -> dict[str, Any]:
 
 
 def profile_from_item(item: Mapping[str, Any]) -> Profile:
-    """Raises `MalformedProfile`, which names no password."""
+    """Raises `MalformedProfile`, which names neither the viewer nor a password."""
     key = str(item.get("PK"))
     texts = {name: item.get(name) for name in ("viewer_id", "display_name", "password")}
     wrong = [name for name, value in texts.items() if not isinstance(value, str) or not value]
     if wrong:
-        raise MalformedProfile(f"{key}: {wrong[0]} is not text.")
+        raise MalformedProfile(f"{wrong[0]} is not text.")
     created = _moment(item, "created_at")
     return Profile(
         name_key=key.removeprefix(_partition("")),
@@ -154,7 +154,7 @@ def profile_from_item(item: Mapping[str, Any]) -> Profile:
 def _moment(item: Mapping[str, Any], name: str) -> int:
     value = item.get(name, 0)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
-        raise MalformedProfile(f"{item.get('PK')}: {name} is no moment.")
+        raise MalformedProfile(f"{name} is no moment.")
     return int(value)
 
 

@@ -1,6 +1,7 @@
 """The experiments on a sandbox that really replicates: runs, frames, and what is left of them."""
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -195,6 +196,19 @@ class TestRun:
         assert json.loads(log)["experiment"] == name
         assert left_in(sandbox) == []
         assert threads_of_runs() == []
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_log_says_at_its_end_what_a_run_in_frames_cost(
+    ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "gtsite.access")
+    response = ask("race")
+    assert not caplog.records
+    assert frames(response)
+    (line,) = caplog.records
+    assert (line.name, line.__dict__["complete"]) == ("gtsite.access", True)
+    assert line.__dict__["dynamodb_calls"] > 2
 
 
 class TestEndedEarly:

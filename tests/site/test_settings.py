@@ -1,9 +1,11 @@
 """Settings: read strictly, and in production nothing assumed."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -42,6 +44,57 @@ def test_production_starts_with_what_it_needs_and_passes_the_deployment_checks()
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("https", ["on", "off"])
+def test_the_deployment_checks_pass_with_and_without_a_certificate(https: str) -> None:
+    done = production(HTTPS=https, SECRET_KEY=f"{GIVEN['SECRET_KEY']} {GIVEN['SECRET_KEY'][::-1]}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_https_nothing_asks_for_it() -> None:
+    found = settings_of(HTTPS="off")
+    assert found["redirect"] is found["session_secure"] is found["csrf_secure"] is False
+    assert found["hsts"] == 0
+    assert "__Host-" not in f"{found['session']} {found['csrf']}"
+    assert "upgrade-insecure-requests" not in found["directives"]
+
+
+def test_with_https_everything_does() -> None:
+    found = settings_of()
+    assert found["redirect"] is found["session_secure"] is found["csrf_secure"] is True
+    assert found["hsts"] == 31_536_000
+    assert (found["session"], found["csrf"]) == ("__Host-session", "__Host-csrf")
+    assert "upgrade-insecure-requests" in found["directives"]
+
+
+def test_the_first_key_signs_and_the_others_are_accepted() -> None:
+    keys = [GIVEN["SECRET_KEY"] + end for end in "xyz"]
+    assert settings_of(SECRET_KEY="  ".join(keys))["keys"] == keys
+    assert settings_of()["keys"] == [GIVEN["SECRET_KEY"]]
+
+
+SHOW = """
+import json
+from gtsite.settings import production as s
+print(json.dumps({
+    "redirect": s.SECURE_SSL_REDIRECT, "hsts": getattr(s, "SECURE_HSTS_SECONDS", 0),
+    "session_secure": s.SESSION_COOKIE_SECURE, "csrf_secure": s.CSRF_COOKIE_SECURE,
+    "session": getattr(s, "SESSION_COOKIE_NAME", ""), "csrf": getattr(s, "CSRF_COOKIE_NAME", ""),
+    "directives": list(s.CONTENT_SECURITY_POLICY["DIRECTIVES"]),
+    "keys": [s.SECRET_KEY, *s.SECRET_KEY_FALLBACKS],
+}))
+"""
+
+
+def settings_of(**changes: str) -> dict[str, Any]:
+    """Production's settings with these variables and no others."""
+    given = {"PATH": os.environ["PATH"], **GIVEN, **changes}
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW], env=given, cwd=PROJECT, capture_output=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def test_production_names_everything_that_is_missing_and_stops() -> None:
     done = production(SECRET_KEY=None, ALLOWED_HOSTS="")
     assert done.returncode != 0
@@ -52,6 +105,8 @@ def test_production_names_everything_that_is_missing_and_stops() -> None:
     ("changes", "said"),
     [
         ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
+        ({"SECRET_KEY": f"{GIVEN['SECRET_KEY']} short"}, "50 random characters for each key"),
+        ({"HTTPS": "perhaps"}, "HTTPS is 'perhaps'"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is '*'"),
         ({"ALLOWED_HOSTS": ","}, "ALLOWED_HOSTS is ''"),
         ({"AWS_REGION": "us-east-2"}, "not among GT_REGIONS"),

@@ -1,15 +1,17 @@
 """The site as it runs on AWS: gunicorn, production's settings, three real engines behind it.
 
-What a load balancer does for it, a caller does by itself: it says that the visitor came by TLS.
+It starts from the Procfile's own line. What a load balancer does for it, a caller does by itself:
+it says that the visitor came by TLS.
 """
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
 from http.cookies import SimpleCookie
@@ -19,6 +21,7 @@ from urllib.parse import urlencode
 from tests.support.engines import ThreeRegions, free_port
 from tests.support.sandbox import HOST, PROJECT, wait_until
 
+PROGRAMS = Path(sys.executable).parent
 HOST_NAME = "meridian.example"
 SECRET_KEY = "not-a-secret-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2
 BY_TLS = {"Host": HOST_NAME, "X-Forwarded-Proto": "https"}
@@ -47,6 +50,25 @@ class Production:
 
     port: int
     log: Path
+    process: subprocess.Popen[bytes]
+
+    def ask_to_stop(self) -> None:
+        """As Elastic Beanstalk does: SIGTERM to all its processes."""
+        self._signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """The exit code."""
+        self.ask_to_stop()
+        return self.process.wait(90)
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes: from now on connections are refused."""
+        self._signal(signal.SIGKILL)
+        self.process.wait(30)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
 
     def get(self, path: str, headers: Mapping[str, str] = BY_TLS) -> Answer:
         return self._ask("GET", path, headers)
@@ -91,48 +113,83 @@ class Production:
 @contextmanager
 def running_production(regions: ThreeRegions, folder: Path) -> Iterator[Production]:
     """For as long as the block; the index is built from what the regions hold when it starts."""
-    environment = _environment(regions, folder)
-    _run(environment, "manage.py", "collectstatic", "--no-input", "--verbosity", "0")
-    site = Production(port=free_port(), log=folder / "gunicorn.log")
-    with site.log.open("w") as log:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "gtsite.wsgi:application"),
-                *("--bind", f"{HOST}:{site.port}", "--worker-class", "gthread", "--threads", "8"),
-                "--no-control-socket",
-            ],
-            cwd=PROJECT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
+    variables = environment(regions.endpoints, folder / "assets")
+    collect_static(variables)
+    with serving(variables, folder / "gunicorn.log") as site:
+        yield site
+
+
+@contextmanager
+def serving(
+    variables: Mapping[str, str],
+    log: Path,
+    *,
+    project: Path = PROJECT,
+    programs: Path = PROGRAMS,
+) -> Iterator[Production]:
+    """The Procfile's own line, run in `project` as Elastic Beanstalk runs it."""
+    site = started(variables, log, project=project, programs=programs)
     try:
-        wait_until(lambda: process.poll() is not None or _ready(site), "gunicorn")
-        assert process.poll() is None, site.log.read_text()
+        wait_until(lambda: site.process.poll() is not None or _ready(site), "gunicorn")
+        assert site.process.poll() is None, site.log.read_text()
         yield site
     finally:
-        process.terminate()
-        process.wait(30)
+        site.stop()
 
 
-def _environment(regions: ThreeRegions, folder: Path) -> dict[str, str]:
+def started(
+    variables: Mapping[str, str],
+    log: Path,
+    *,
+    port: int | None = None,
+    project: Path = PROJECT,
+    programs: Path = PROGRAMS,
+) -> Production:
+    """Like `serving`, without waiting for it to answer, and for the caller to stop."""
+    port = port or free_port()
+    with log.open("a") as said:
+        process = subprocess.Popen(
+            ["bash", "-c", command_line(project)],  # what `sh` is on Amazon Linux
+            cwd=project,
+            env={"PATH": f"{programs}:{os.environ['PATH']}", **variables, "PORT": str(port)},
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    return Production(port=port, log=log, process=process)
+
+
+def command_line(project: Path) -> str:
+    """What the Procfile has for `web`."""
+    name, _, command = (project / "Procfile").read_text().partition(":")
+    assert name == "web", name
+    return command.strip()
+
+
+def environment(endpoints: Mapping[str, str], assets: Path, region: str = "") -> dict[str, str]:
+    """One region's variables for a site that talks much; the first region's, if none is named."""
     return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(PROJECT),
         "AWS_ACCESS_KEY_ID": "sandbox",
         "AWS_SECRET_ACCESS_KEY": "sandbox",
         "DJANGO_SETTINGS_MODULE": "tests.support.production_settings",
-        "STATIC_ROOT": str(folder / "assets"),
+        "STATIC_ROOT": str(assets),
         "SECRET_KEY": SECRET_KEY,
         "ALLOWED_HOSTS": HOST_NAME,
-        "AWS_REGION": regions.names[0],
-        "GT_REGIONS": ",".join(regions.names),
-        "GT_ENDPOINTS": ",".join(f"{name}={url}" for name, url in regions.endpoints.items()),
+        "AWS_REGION": region or next(iter(endpoints)),
+        "GT_REGIONS": ",".join(endpoints),
+        "GT_ENDPOINTS": ",".join(f"{name}={url}" for name, url in endpoints.items()),
+        "WEB_CONCURRENCY": "1",
     }
 
 
-def _run(environment: Mapping[str, str], *command: str) -> None:
-    subprocess.run([sys.executable, *command], cwd=PROJECT, env=environment, check=True)
+def collect_static(variables: Mapping[str, str]) -> None:
+    """Into the folder that the variables name."""
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], **variables},
+        check=True,
+    )
 
 
 def _ready(site: Production) -> bool:

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+from gtsite.logs import json_logging
 from gtsite.settings.production import *  # noqa: F403
-from gtsite.settings.production import LOGGING
+from gtsite.settings.production import GT_LOCAL_REGION
 
 STATIC_ROOT = Path(os.environ["STATIC_ROOT"])
-LOGGING = {**LOGGING, "root": {"handlers": ["stderr"], "level": "DEBUG"}}
+LOGGING = json_logging(GT_LOCAL_REGION, level="DEBUG")

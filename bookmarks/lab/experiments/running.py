@@ -11,6 +11,7 @@ from threading import BoundedSemaphore, Event
 
 from bookmarks.lab.experiments.entities import Picture
 from gtsite.experiments.entities import Stop, Tell
+from gtsite.logs import with_number
 
 Work = Callable[[Tell[Picture], Stop], Picture]
 """Carries an experiment out, tells how far it is, and returns how it ended."""
@@ -55,7 +56,9 @@ class Running:
         self._limit = Limit(seconds)
         self._latest = Picture()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="experiment")
-        self._ending: Future[Picture] = self._threads.submit(work, self._tell, self._limit)
+        self._ending: Future[Picture] = self._threads.submit(
+            with_number(work), self._tell, self._limit
+        )
         self._ending.add_done_callback(lambda _: _places.release())
 
     def pictures(self) -> Iterator[Picture | None]:

@@ -59,8 +59,8 @@ def experiment(request: HtmxHttpRequest, name: str) -> HttpResponseBase:
 
 
 def _meter(request: HtmxHttpRequest) -> Meter | None:
-    """Whole pages say what they cost; frames have been begun by then."""
-    return None if wants_frames(request) else getattr(request, "meter", None)
+    """A whole page says what it cost; of frames, which have been begun by then, the log does."""
+    return getattr(request, "meter", None)
 
 
 def _render(wanted: Experiment, form: ExperimentForm, picture: Picture) -> str:
