@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from gtsite.dynamodb import connection
 from gtsite.sandbox.storage.engines import EngineName
+from tests.support.cloud import Cloud, running_cloud
 from tests.support.demo import RunningDemo
 from tests.support.engines import (
     EngineProcess,
@@ -104,3 +105,20 @@ def site_sandbox(
         connection.reset()
         yield running
         connection.reset()
+
+
+@pytest.fixture(scope="session")
+def _running_cloud() -> Iterator[Cloud]:
+    with running_cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(_running_cloud: Cloud) -> Iterator[Cloud]:
+    """AWS on this machine, with nothing in it.
+
+    Fails the test if Elastic Beanstalk was asked for something that its service model forbids.
+    """
+    _running_cloud.reset()
+    yield _running_cloud
+    assert _running_cloud.beanstalk.violations == []

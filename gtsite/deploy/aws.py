@@ -12,12 +12,13 @@ from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
     HTTPClientError,
+    InvalidConfigError,
     LoginError,
     NoCredentialsError,
     PartialCredentialsError,
-    ProfileNotFound,
     SSOError,
     TokenRetrievalError,
+    UnknownCredentialError,
 )
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
@@ -43,22 +44,25 @@ NAMES = {
     "route53": "Route 53",
     "s3": "S3",
     "secretsmanager": "Secrets Manager",
+    "service-quotas": "Service Quotas",
     "sts": "STS",
 }
 GLOBAL_SERVICES = frozenset({"iam", "route53"})
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CONNECT_SECONDS = 5
-READ_SECONDS = 30
-ATTEMPTS = 5
+READ_SECONDS = 15
+ATTEMPTS = 4
+"""Of the SDK for one operation: a region that is silent is given up within a minute or so."""
 
 NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
     CredentialRetrievalError,
+    InvalidConfigError,
     TokenRetrievalError,
+    UnknownCredentialError,
     SSOError,
     LoginError,
-    ProfileNotFound,
 )
 CREDENTIALS_REFUSED = frozenset(
     {
@@ -69,13 +73,16 @@ CREDENTIALS_REFUSED = frozenset(
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSignatureException",
+        "InvalidToken",
         "RequestExpired",
+        "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     }
 )
 ACCESS_DENIED = frozenset(
     {
+        "403",  # S3 answers HEAD without a body
         "AccessDenied",
         "AccessDeniedException",
         "InsufficientPrivilegesException",
@@ -84,15 +91,22 @@ ACCESS_DENIED = frozenset(
 )
 THROTTLED = frozenset(
     {
+        "EC2ThrottledException",
         "PriorRequestNotComplete",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
         "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
     }
 )
 SERVER_ERRORS = 500
+ENCODED = "Encoded authorization failure message"
+"""After this EC2 says the reason once more, in a code that only its administrators can read."""
+LONGEST_REASON = 400
 
 
 class Aws:
@@ -109,7 +123,10 @@ class Aws:
         try:
             self._session = boto3.session.Session()
         except BotoCoreError as error:
-            raise CredentialsMissing(f"The AWS profile cannot be used: {error}.") from error
+            raise CredentialsMissing(
+                f"The AWS profile cannot be used ({_trimmed(str(error))}): set AWS_PROFILE to one "
+                "of those that aws configure list-profiles shows."
+            ) from error
 
     def ask(self, service: str, region: str, operation: str, **request: Any) -> dict[str, Any]:
         """The answer of one operation, named as boto3 names it; `region` is '' for IAM, Route 53.
@@ -173,19 +190,19 @@ def translated(service: str, region: str, error: Exception) -> DeployError:
     if isinstance(error, NO_CREDENTIALS):
         return CredentialsMissing(
             "No AWS credentials are found: sign in (aws sso login, aws configure) or set "
-            f"AWS_PROFILE, then try again ({_trimmed(error)})."
+            f"AWS_PROFILE, then try again ({_trimmed(str(error))})."
         )
     if not isinstance(error, ClientError):
         return _transport(where, error)
     code, reason, status = _said(error)
     if code in CREDENTIALS_REFUSED:
         return CredentialsRefused(
-            f"{where} does not accept the AWS credentials ({code}: {reason.rstrip('.')}): "
+            f"{where} does not accept the AWS credentials ({code}: {reason}): "
             "renew them, check this machine's clock, and that the region is enabled."
         )
     if code in ACCESS_DENIED:
         return AccessDenied(
-            f"{where} denies access: {reason.rstrip('.')}. manage.py deploy policy prints what "
+            f"{where} denies access: {reason}. manage.py deploy policy prints what "
             "the deployer has to be allowed."
         )
     if code in THROTTLED:
@@ -196,16 +213,24 @@ def translated(service: str, region: str, error: Exception) -> DeployError:
 
 
 def _transport(where: str, error: Exception) -> DeployError:
-    if isinstance(error, NotConnected | HTTPClientError | ResponseParserError):
-        return Unreachable(f"{where} does not answer ({_trimmed(error)}): check the network.")
-    return Refused(service=where, region="", code=type(error).__name__, reason=_trimmed(error))
+    if isinstance(error, ResponseParserError):
+        return Unreachable(
+            f"What answers for {where} is not AWS: check the network, where a proxy or a page to "
+            "sign in may be in between."
+        )
+    if isinstance(error, NotConnected | HTTPClientError):
+        return Unreachable(f"{where} does not answer ({_trimmed(str(error))}): check the network.")
+    reason = _trimmed(str(error))
+    return Refused(service=where, region="", code=type(error).__name__, reason=reason)
 
 
 def _said(error: ClientError) -> tuple[str, str, int]:
     told = error.response.get("Error", {})
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return str(told.get("Code", "")), str(told.get("Message", "")), status
+    return str(told.get("Code", "")), _trimmed(str(told.get("Message", ""))), status
 
 
-def _trimmed(error: Exception) -> str:
-    return str(error).rstrip(".").replace("\n", " ")
+def _trimmed(text: str) -> str:
+    """One line of it, without a full stop."""
+    line = " ".join(text.partition(ENCODED)[0].split())
+    return line[:LONGEST_REASON].rstrip(". ")

@@ -18,6 +18,9 @@ MOST_INSTANCES = 100
 APPLICATION = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 ACCOUNT = re.compile(r"\d{12}")
+TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -133,7 +136,19 @@ def _rules(config: Config) -> list[tuple[bool, str]]:
             not config.domain or bool(DOMAIN.fullmatch(config.domain)),
             f"domain is {config.domain!r}: write a host name such as www.example.com.",
         ),
+        (
+            bool(TABLE.fullmatch(config.table)),
+            f"table is {config.table!r}: write 3 to 255 letters, digits and _ . -.",
+        ),
+        (
+            bool(SECRET.fullmatch(config.secret)),
+            f"secret is {config.secret!r}: write a name as Secrets Manager has them, not an ARN.",
+        ),
         (bool(config.instance_types), "instance_types is empty: name at least one."),
+        (
+            all(INSTANCE_TYPE.fullmatch(each) for each in config.instance_types),
+            f"instance_types has {', '.join(config.instance_types)}: write types as t3.small.",
+        ),
         (
             1 <= config.least_instances <= config.most_instances <= MOST_INSTANCES,
             (
@@ -160,7 +175,10 @@ def _typed(entries: Mapping[str, Any], file: str) -> Config:
             raise BadConfig(f"{file} has {name!r}: it knows {', '.join(known)}.")
         values[name] = tuple(value) if isinstance(value, list) else value
         if not _fits(values[name], known[name]):
-            raise BadConfig(f"{name} in {file} is {value!r}: that is not {WANTED[known[name]]}.")
+            told = (
+                "" if isinstance(value, dict) else f" {value!r}: that is"
+            )  # its values may be secret
+            raise BadConfig(f"{name} in {file} is{told} not {WANTED[known[name]]}.")
     return Config(**values)
 
 

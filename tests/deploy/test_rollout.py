@@ -1,0 +1,851 @@
+"""One commit to every region: in order, behind a gate, back on failure, and on after any break."""
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from gtsite.deploy.aws import Aws
+from gtsite.deploy.bundle import Bundle
+from gtsite.deploy.config import Config
+from gtsite.deploy.errors import BadConfig
+from gtsite.deploy.rollout import Outcome, RegionPlan, Verdict, roll_out
+from gtsite.deploy.steps import Kind, News
+from gtsite.deploy.teardown import NotRemoved, plan_removal
+from gtsite.deploy.waiting import Clock
+from tests.support.beanstalk import (
+    GREEN_THEN_RED,
+    LAUNCH_FAILED,
+    NEVER_ENDS,
+    RED,
+    ROLLED_BACK,
+    SLOW,
+    WITH_ERRORS,
+    Play,
+)
+from tests.support.cloud import Cloud
+from tests.support.rollouts import A, B, PassingClock, Stage, bundle
+
+FIRST, SECOND, THIRD = "us-west-2", "eu-west-1", "us-east-2"
+CREATION = [
+    "CreateApplication",
+    "CreateStorageLocation",
+    "CreateApplicationVersion",
+    "CreateEnvironment",
+    "UpdateApplicationVersion",
+]
+FEWEST_STEPS, MOST_STEPS = 6, 40
+"""Of one region's turn, each of which a run is broken off at."""
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[list[Aws]]:
+    """One Aws for all tests here: its clients take longer to build than most of them to run."""
+    built: list[Aws] = []
+    yield built
+    for each in built:
+        each.close()
+
+
+@pytest.fixture
+def shared_aws(operator: pytest.MonkeyPatch, clients: list[Aws]) -> Aws:
+    del operator
+    if not clients:
+        clients.append(Aws())
+    return clients[0]
+
+
+@pytest.fixture
+def stage(config: Config, shared_aws: Aws, cloud: Cloud) -> Stage:
+    stage = Stage(config=replace(config, domain=""), aws=shared_aws, cloud=cloud)
+    stage.prepare()
+    return stage
+
+
+@pytest.fixture
+def standing(stage: Stage) -> Stage:
+    """Every region runs A, and nothing that led there counts."""
+    stage.stand(A)
+    return stage
+
+
+def _verdicts(outcome: Outcome) -> list[tuple[str, Verdict, str]]:
+    return [(each.region, each.verdict, each.version) for each in outcome.regions]
+
+
+def _roll(stage: Stage, plans: Sequence[RegionPlan], *, parallel: bool = False) -> Outcome:
+    return roll_out(
+        plans,
+        parallel=parallel,
+        patience=stage.patience,
+        tell=stage.news.append,
+        clock=PassingClock(),
+    )
+
+
+def _updates(stage: Stage, region: str = "") -> list[str]:
+    """The regions in which a version or options were asked for, and taken."""
+    return [where for where, name in stage.changes(region) if name == "UpdateEnvironment"]
+
+
+def _blocks(regions: list[str]) -> list[str]:
+    """Regions in the order they come, each once as long as it stays the same."""
+    return [each for i, each in enumerate(regions) if i == 0 or regions[i - 1] != each]
+
+
+# It goes well
+
+
+def test_an_empty_account_has_every_region_created_in_order_each_healthy_before_the_next(
+    stage: Stage,
+) -> None:
+    outcome = stage.up(A)
+
+    assert _verdicts(outcome) == [
+        (each, Verdict.DEPLOYED, A.label) for each in (FIRST, SECOND, THIRD)
+    ]
+    assert _blocks([region for region, _ in stage.changes()]) == [FIRST, SECOND, THIRD]
+    assert list(dict.fromkeys(name for _, name in stage.changes(SECOND))) == CREATION
+    assert [each.status for each in stage.cloud.beanstalk.visits] == [200] * 9
+
+
+def test_every_environment_is_what_was_wanted(stage: Stage) -> None:
+    stage.up(A)
+
+    environment = stage.environment(SECOND)
+    variables = "aws:elasticbeanstalk:application:environment"
+    assert environment.options[variables, "AWS_REGION"] == SECOND
+    assert environment.options[variables, "HTTPS"] == "off"
+    assert environment.tags == {"meridian:application": "meridian"}
+    assert environment.cname == stage.config.cname(SECOND, "123456789012")
+    assert environment.content.stack.endswith("v4.10.0 running Python 3.13")
+
+
+def test_a_plan_changes_nothing_and_names_each_step(stage: Stage) -> None:
+    plans = stage.plan(A)
+
+    assert stage.changes() == []
+    areas = [step.area.value for step in plans[0].findings.steps]
+    assert areas == ["version", "version", "environment"]
+    creation = plans[0].findings.steps[-1].sentence
+    assert creation == (
+        "create meridian-us-west-2 with git-aaaaaaaaaaaa: 2 to 4 × t3.small, "
+        "64bit Amazon Linux 2023 v4.10.0 running Python 3.13"
+    )
+
+
+def test_the_steps_of_a_plan_do_what_they_say_and_nothing_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Clock, "sleep", lambda _self, _seconds: None)
+    steps = stage.plan(A, [FIRST])[0].findings.steps[:2]
+    for step in (*steps, *steps):
+        step.carry_out(stage.news.append)
+
+    counted = Counter(name for _, name in stage.changes(FIRST))
+    assert counted["CreateApplication"] == counted["CreateApplicationVersion"] == 1
+    bucket = f"elasticbeanstalk-{FIRST}-123456789012"
+    (found,) = stage.cloud.client("s3", FIRST).list_objects_v2(Bucket=bucket)["Contents"]
+    assert found["Key"] == f"meridian/{A.label}-{A.sha256[:12]}.zip"
+
+
+def test_a_second_run_plans_nothing_and_changes_nothing(standing: Stage) -> None:
+    assert all(not plan.findings.steps for plan in standing.plan(A))
+    assert _verdicts(standing.up(A)) == [
+        (each, Verdict.UNCHANGED, A.label) for each in (FIRST, SECOND, THIRD)
+    ]
+    assert standing.changes() == []
+
+
+def test_a_new_commit_is_deployed_in_place_of_the_old_in_order(standing: Stage) -> None:
+    outcome = standing.up(B)
+
+    assert _verdicts(outcome) == [
+        (each, Verdict.DEPLOYED, B.label) for each in (FIRST, SECOND, THIRD)
+    ]
+    assert _updates(standing) == [FIRST, SECOND, THIRD]
+    assert _blocks([region for region, _ in standing.changes()]) == [FIRST, SECOND, THIRD]
+
+
+def test_events_are_told_once_each_in_order_and_none_of_an_earlier_deployment(
+    standing: Stage,
+) -> None:
+    standing.up(B, only=[FIRST])
+
+    told = standing.said(Kind.EVENT)
+    assert len(told) == len(set(told))
+    assert told[0] == "The environment's update has started."
+    assert "createEnvironment is starting for meridian-us-west-2." not in told
+
+
+def test_options_and_version_are_two_changes_options_first(standing: Stage) -> None:
+    standing.config = replace(standing.config, environment={"REGION_FALLBACK": "on"})
+
+    outcome = standing.up(B, only=[FIRST])
+
+    updates = [
+        each.request
+        for each in standing.cloud.beanstalk.changes
+        if each.operation == "UpdateEnvironment"
+    ]
+    assert outcome.is_good
+    assert [sorted(each) for each in updates] == [
+        ["EnvironmentName", "OptionSettings"],
+        ["EnvironmentName", "VersionLabel"],
+    ]
+    assert [each["OptionName"] for each in updates[0]["OptionSettings"]] == ["REGION_FALLBACK"]
+
+
+def test_only_the_regions_asked_for_are_looked_at(standing: Stage) -> None:
+    standing.up(B, only=[THIRD])
+
+    assert {each.region for each in standing.cloud.beanstalk.calls} == {THIRD}
+
+
+def test_a_region_that_is_not_among_the_configs_is_refused(stage: Stage) -> None:
+    with pytest.raises(BadConfig, match="eu-west-9 is not among the regions of this deployment"):
+        stage.plan(A, ["eu-west-9"])
+
+
+def test_a_variable_taken_out_of_the_file_is_noted_by_its_name(standing: Stage) -> None:
+    before = standing.config
+    standing.config = replace(before, environment={"COLOUR": "teal"})
+    standing.up(A)
+    standing.config = before
+
+    notes = [note for plan in standing.plan(A) for note in plan.findings.notes]
+
+    assert len(notes) == 3
+    assert all("COLOUR" in note and "teal" not in note for note in notes)
+
+
+# It fails
+
+
+def test_a_failing_second_region_goes_back_and_the_third_is_not_even_asked(
+    standing: Stage,
+) -> None:
+    standing.cloud.beanstalk.play(SECOND, RED)
+
+    outcome = standing.up(B)
+
+    assert _verdicts(outcome) == [
+        (FIRST, Verdict.DEPLOYED, B.label),
+        (SECOND, Verdict.ROLLED_BACK, A.label),
+        (THIRD, Verdict.UNTOUCHED, A.label),
+    ]
+    assert standing.changes(THIRD) == []
+    assert "Red (Severe)" in outcome.regions[1].sentence
+    assert [standing.environment(each).version for each in (FIRST, SECOND, THIRD)] == [
+        B.label,
+        A.label,
+        A.label,
+    ]
+
+
+def test_after_a_failed_region_nothing_of_the_next_is_looked_at_during_the_run(
+    standing: Stage,
+) -> None:
+    plans = standing.plan(B)
+    standing.cloud.beanstalk.calls.clear()
+    standing.cloud.beanstalk.play(SECOND, RED)
+    _roll(standing, plans)
+
+    assert standing.cloud.beanstalk.operations(THIRD) == []
+
+
+@pytest.mark.parametrize(
+    "play",
+    [RED, ROLLED_BACK, WITH_ERRORS, GREEN_THEN_RED, NEVER_ENDS],
+    ids=lambda each: each.ending,
+)
+def test_however_a_deployment_fails_the_region_is_back_on_what_it_ran(
+    standing: Stage, play: Play
+) -> None:
+    standing.cloud.beanstalk.play(FIRST, play)
+
+    outcome = standing.up(B, only=[FIRST])
+
+    assert _verdicts(outcome) == [(FIRST, Verdict.ROLLED_BACK, A.label)]
+    assert standing.environment(FIRST).version == A.label
+    assert standing.environment(FIRST).is_ready
+
+
+def test_an_update_that_never_ends_is_called_off_when_patience_does(standing: Stage) -> None:
+    standing.cloud.beanstalk.play(FIRST, NEVER_ENDS)
+
+    standing.up(B, only=[FIRST])
+
+    asked = [name for _, name in standing.changes(FIRST) if name.startswith(("Abort", "UpdateE"))]
+    assert asked == ["UpdateEnvironment", "AbortEnvironmentUpdate"]
+    assert len(standing.said(Kind.WAITING)) < 1.1 * 600 / 5
+
+
+def test_what_the_platform_rolled_back_itself_is_not_deployed_again(standing: Stage) -> None:
+    standing.cloud.beanstalk.play(FIRST, ROLLED_BACK)
+
+    outcome = standing.up(B, only=[FIRST])
+
+    assert _updates(standing) == [FIRST]
+    assert "Engine execution has encountered an error" in outcome.regions[0].sentence
+
+
+def test_what_the_platform_rolled_back_and_left_ill_is_deployed_once_more(standing: Stage) -> None:
+    standing.cloud.beanstalk.play(FIRST, ROLLED_BACK)
+    standing.cloud.beanstalk.serve(FIRST, 503)
+
+    def tell(news: News) -> None:
+        if "once more" in news.sentence:
+            standing.cloud.beanstalk.serve(FIRST, None)
+
+    outcome = roll_out(
+        standing.plan(B, [FIRST]),
+        parallel=False,
+        patience=standing.patience,
+        tell=tell,
+        clock=PassingClock(),
+    )
+
+    assert _verdicts(outcome) == [(FIRST, Verdict.ROLLED_BACK, A.label)]
+    assert _updates(standing) == [FIRST, FIRST]
+
+
+def test_a_site_that_does_not_answer_is_not_healthy_whatever_elastic_beanstalk_says(
+    standing: Stage,
+) -> None:
+    standing.cloud.beanstalk.serve(FIRST, 503)
+
+    outcome = standing.up(B)
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "/healthz/ready answers 503" in outcome.regions[0].sentence
+    assert outcome.regions[0].version == A.label
+    assert standing.changes(SECOND) == []
+
+
+def test_a_new_environment_that_fails_is_left_for_its_logs(stage: Stage) -> None:
+    stage.cloud.beanstalk.play(FIRST, RED)
+
+    outcome = stage.up(A, only=[FIRST])
+
+    (first,) = outcome.regions
+    assert first.verdict is Verdict.FAILED
+    assert "left as it is, for its logs" in first.sentence
+    assert stage.environment(FIRST).exists
+
+
+def test_a_launch_of_which_nothing_stays_says_what_elastic_beanstalk_says(stage: Stage) -> None:
+    stage.cloud.beanstalk.play(FIRST, LAUNCH_FAILED)
+
+    outcome = stage.up(A, only=[FIRST])
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "CREATE_FAILED" in outcome.regions[0].sentence
+    assert stage.up(A, only=[FIRST]).is_good
+
+
+def test_a_change_that_is_refused_changes_nothing_anywhere(standing: Stage) -> None:
+    standing.cloud.beanstalk.refuse(
+        FIRST,
+        "InvalidParameterCombination",
+        "That does not go together.",
+        operation="UpdateEnvironment",
+    )
+
+    outcome = standing.up(B)
+
+    assert _verdicts(outcome) == [
+        (FIRST, Verdict.FAILED, A.label),
+        (SECOND, Verdict.UNTOUCHED, A.label),
+        (THIRD, Verdict.UNTOUCHED, A.label),
+    ]
+    assert "not changed" in outcome.regions[0].sentence
+    assert "That does not go together" in outcome.regions[0].sentence
+    assert _updates(standing) == []
+
+
+def test_options_that_fail_are_set_back_and_new_ones_taken_out(standing: Stage) -> None:
+    before = dict(standing.environment(FIRST).options)
+    standing.config = replace(standing.config, environment={"COLOUR": "teal"}, most_instances=6)
+    standing.cloud.beanstalk.play(FIRST, RED)
+
+    outcome = standing.up(A, only=[FIRST])
+
+    assert _verdicts(outcome)[0] == (FIRST, Verdict.ROLLED_BACK, A.label)
+    assert standing.environment(FIRST).options == before
+    assert standing.changes(SECOND) == []
+
+
+def test_version_and_options_both_go_back(standing: Stage) -> None:
+    before = dict(standing.environment(FIRST).options)
+    standing.config = replace(standing.config, most_instances=6)
+    standing.cloud.beanstalk.play(FIRST, Play(), RED)
+
+    outcome = standing.up(B, only=[FIRST])
+
+    assert _verdicts(outcome)[0] == (FIRST, Verdict.ROLLED_BACK, A.label)
+    assert standing.environment(FIRST).options == before
+
+
+def test_a_region_that_cannot_go_back_either_is_said_to_stand_badly(standing: Stage) -> None:
+    standing.cloud.beanstalk.play(FIRST, RED, RED)
+
+    outcome = standing.up(B, only=[FIRST])
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "is not back on git-aaaaaaaaaaaa" in outcome.regions[0].sentence
+
+
+def test_an_ill_region_with_nothing_to_do_stops_the_run_unchanged(standing: Stage) -> None:
+    standing.up(B, only=[FIRST])
+    standing.cloud.beanstalk.serve(FIRST, 503)
+    standing.cloud.beanstalk.calls.clear()
+
+    outcome = standing.up(B, only=[FIRST])
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "was not changed" in outcome.regions[0].sentence
+    assert standing.changes() == []
+
+
+# Trouble on the way
+
+
+def test_somebody_elses_update_is_waited_for(standing: Stage) -> None:
+    standing.cloud.beanstalk.keep_busy(FIRST, standing.config.environment_name(FIRST), polls=6)
+
+    notes = standing.plan(B, [FIRST])[0].findings.notes
+    outcome = standing.up(B, only=[FIRST])
+
+    assert notes[0].startswith("meridian-us-west-2 is Updating")
+    assert outcome.is_good
+    assert all(each.outcome == "" for each in standing.cloud.beanstalk.changes)
+
+
+def test_a_slow_region_is_waited_for(standing: Stage) -> None:
+    standing.cloud.beanstalk.play(FIRST, SLOW)
+
+    assert standing.up(B, only=[FIRST]).is_good
+    assert any("waiting for git-bbbbbbbbbbbb" in each for each in standing.said(Kind.WAITING))
+
+
+@pytest.mark.parametrize("fault", ["throttle", "fail"])
+def test_a_service_that_is_busy_or_ill_while_it_is_waited_for_is_asked_again(
+    standing: Stage, fault: str
+) -> None:
+    plans = standing.plan(B, [FIRST])
+    getattr(standing.cloud.beanstalk, fault)(FIRST, times=11, operation="DescribeEvents")
+
+    assert _roll(standing, plans).is_good
+
+
+def test_a_call_that_hangs_is_given_up_and_asked_again(
+    stage: Stage, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gtsite.deploy.aws.READ_SECONDS", 1)
+    stage.aws = aws
+    stage.cloud.beanstalk.hang(FIRST, operation="DescribeEvents")
+
+    assert stage.up(A, only=[FIRST]).is_good
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_answers_that_are_lost_have_nothing_created_twice(stage: Stage, times: int) -> None:
+    created = ("CreateApplication", "CreateApplicationVersion", "CreateEnvironment")
+    for operation in created:
+        stage.cloud.beanstalk.lose_answers(FIRST, operation=operation, times=times)
+
+    assert stage.up(A, only=[FIRST]).is_good
+    counted = Counter(name for _, name in stage.changes(FIRST))
+    assert [counted[each] for each in created] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_deployment_whose_answer_is_lost_is_not_asked_for_again(
+    standing: Stage, times: int
+) -> None:
+    standing.cloud.beanstalk.lose_answers(FIRST, operation="UpdateEnvironment", times=times)
+
+    assert standing.up(B, only=[FIRST]).is_good
+    taken = [each for each in standing.said(Kind.EVENT) if "update has started" in each]
+    assert len(taken) == 1
+
+
+def test_a_lost_answer_of_a_deployment_that_fails_is_a_failure_and_not_tried_again(
+    standing: Stage,
+) -> None:
+    standing.cloud.beanstalk.lose_answers(FIRST, operation="UpdateEnvironment")
+    standing.cloud.beanstalk.play(FIRST, ROLLED_BACK)
+
+    outcome = standing.up(B, only=[FIRST])
+
+    assert _verdicts(outcome)[0] == (FIRST, Verdict.ROLLED_BACK, A.label)
+    taken = [each for each in standing.said(Kind.EVENT) if "update has started" in each]
+    assert len(taken) == 1
+
+
+def test_a_service_that_stays_away_from_a_change_changes_nothing(standing: Stage) -> None:
+    standing.cloud.beanstalk.fail(FIRST, operation="UpdateEnvironment", times=100)
+
+    outcome = standing.up(B, only=[FIRST])
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "was not changed" in outcome.regions[0].sentence
+    assert standing.environment(FIRST).version == A.label
+
+
+# Interrupted
+
+
+class _CtrlC:
+    """The operator's Ctrl-C at a certain step: AWS has done what it was asked, and nobody hears.
+
+    A step is an operation that was not asked for before.
+    """
+
+    def __init__(self, aws: Aws, step: int) -> None:
+        self._ask, self._step = aws.ask, step
+        self._asked: set[str] = set()
+
+    def __call__(self, service: str, region: str, operation: str, **request: object) -> object:
+        answer = self._ask(service, region, operation, **request)
+        if operation not in self._asked:
+            self._asked.add(operation)
+            if len(self._asked) == self._step:
+                raise KeyboardInterrupt
+        return answer
+
+
+def _every_break(stage: Stage, wanted: Bundle) -> Iterator[int]:
+    """Breaks a run off at its first step, then another at its second, and so on to its last."""
+    for step in range(1, MOST_STEPS):
+        plans = stage.plan(wanted, [FIRST])
+        ctrl_c = _CtrlC(stage.aws, step)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                Aws, "ask", lambda _self, *place, _c=ctrl_c, **request: _c(*place, **request)
+            )
+            outcome = _roll(stage, plans)
+        if not outcome.is_interrupted:
+            assert step > FEWEST_STEPS
+            return
+        yield step
+    raise AssertionError("the run does not end")
+
+
+def test_a_first_deployment_broken_off_at_any_step_goes_on_and_makes_nothing_twice(
+    stage: Stage,
+) -> None:
+    for step in _every_break(stage, A):
+        assert stage.up(A, only=[FIRST]).is_good, step
+        assert not stage.plan(A, [FIRST])[0].findings.steps, step
+        counted = Counter(name for _, name in stage.changes(FIRST))
+        once = ("CreateApplication", "CreateApplicationVersion", "CreateEnvironment")
+        assert [counted[each] for each in once] == [1, 1, 1], step
+        assert counted["UpdateEnvironment"] == 0, step
+        stage.cloud.reset()
+        stage.prepare()
+
+
+def test_a_deployment_broken_off_at_any_step_goes_on_and_is_asked_for_once(
+    standing: Stage,
+) -> None:
+    for step in _every_break(standing, B):
+        assert standing.up(B, only=[FIRST]).is_good, step
+        assert not standing.plan(B, [FIRST])[0].findings.steps, step
+        assert _updates(standing) == [FIRST], step
+        standing.stand(A)
+
+
+def test_a_failing_deployment_broken_off_at_any_step_ends_healthy_on_one_of_the_two(
+    standing: Stage,
+) -> None:
+    verdicts = set()
+    standing.cloud.beanstalk.play(FIRST, RED)
+    for step in _every_break(standing, B):
+        (done,) = standing.up(B, only=[FIRST]).regions
+        assert done.verdict in (Verdict.ROLLED_BACK, Verdict.DEPLOYED), (step, done.sentence)
+        assert standing.environment(FIRST).version == done.version
+        assert standing.environment(FIRST).frame.serves
+        verdicts.add(done.verdict)
+        standing.stand(A)
+        standing.cloud.beanstalk.region(FIRST).plays.clear()
+        standing.cloud.beanstalk.play(FIRST, RED)
+    assert verdicts == {Verdict.ROLLED_BACK}
+
+
+def test_an_interrupted_run_says_what_goes_on_and_leaves_the_others_alone(standing: Stage) -> None:
+    plans = standing.plan(B)
+    standing.cloud.beanstalk.calls.clear()
+
+    def tell(news: News) -> None:
+        if news.kind is Kind.EVENT:
+            raise KeyboardInterrupt
+
+    outcome = roll_out(
+        plans, parallel=False, patience=standing.patience, tell=tell, clock=PassingClock()
+    )
+
+    (first, *others) = outcome.regions
+    assert outcome.is_interrupted
+    assert "meridian-us-west-2 was Updating when last seen" in first.sentence
+    assert [each.verdict for each in others] == [Verdict.UNTOUCHED] * 2
+    assert {each.region for each in standing.cloud.beanstalk.calls} == {FIRST}
+
+
+# Side by side
+
+
+def test_side_by_side_the_first_goes_alone_and_the_others_overlap(standing: Stage) -> None:
+    for region in (SECOND, THIRD):
+        standing.cloud.beanstalk.play(region, SLOW)
+
+    assert standing.up(B, parallel=True).is_good
+
+    regions = [region for region, _ in standing.changes()]
+    assert set(regions[: regions.count(FIRST)]) == {FIRST}
+    asked = [each.region for each in standing.cloud.beanstalk.calls]
+    others = _blocks([each for each in asked if each != FIRST])
+    assert len(others) > 4
+
+
+def test_side_by_side_a_first_that_fails_spares_the_others(standing: Stage) -> None:
+    standing.cloud.beanstalk.play(FIRST, RED)
+
+    outcome = standing.up(B, parallel=True)
+
+    verdicts = [each.verdict for each in outcome.regions]
+    assert verdicts == [Verdict.ROLLED_BACK, Verdict.UNTOUCHED, Verdict.UNTOUCHED]
+    assert {region for region, _ in standing.changes()} == {FIRST}
+
+
+def test_side_by_side_a_region_that_fails_goes_back_and_the_other_goes_on(standing: Stage) -> None:
+    standing.cloud.beanstalk.play(SECOND, RED)
+
+    outcome = standing.up(B, parallel=True)
+
+    assert _verdicts(outcome) == [
+        (FIRST, Verdict.DEPLOYED, B.label),
+        (SECOND, Verdict.ROLLED_BACK, A.label),
+        (THIRD, Verdict.DEPLOYED, B.label),
+    ]
+
+
+def test_side_by_side_ctrl_c_ends_all_of_them_and_says_what_goes_on(standing: Stage) -> None:
+    plans = standing.plan(B)
+    for region in (SECOND, THIRD):
+        standing.cloud.beanstalk.play(region, NEVER_ENDS)
+    pressed = threading.Event()
+
+    def tell(news: News) -> None:
+        is_late = news.kind is Kind.WAITING and "it is Updating" in news.sentence
+        if is_late and news.region == SECOND and not pressed.is_set():
+            pressed.set()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    outcome = roll_out(
+        plans,
+        parallel=True,
+        patience=replace(standing.patience, longest_seconds=1e9, poll_seconds=0.01),
+        tell=tell,
+    )
+
+    assert [each.verdict for each in outcome.regions] == [
+        Verdict.DEPLOYED,
+        Verdict.INTERRUPTED,
+        Verdict.INTERRUPTED,
+    ]
+    assert "was Updating when last seen" in outcome.regions[1].sentence
+
+
+def test_credentials_that_end_on_the_way_are_said_and_nothing_is_taken_back(
+    standing: Stage,
+) -> None:
+    plans = standing.plan(B)
+
+    def tell(news: News) -> None:
+        if news.kind is Kind.EVENT:
+            standing.cloud.beanstalk.refuse(FIRST, "ExpiredToken", "It has expired", times=100)
+
+    outcome = roll_out(
+        plans, parallel=False, patience=standing.patience, tell=tell, clock=PassingClock()
+    )
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "renew them" in outcome.regions[0].sentence
+    assert "Updating when last seen" in outcome.regions[0].sentence
+    assert _updates(standing) == [FIRST]
+
+
+def test_https_is_planned_for_once_the_certificate_is_there(standing: Stage) -> None:
+    standing.config = replace(standing.config, domain="www.example.com")
+
+    sentences = [step.sentence for step in standing.plan(A, [FIRST])[0].findings.steps]
+
+    assert "have meridian-us-west-2 listen for HTTPS once its certificate is issued" in sentences
+
+
+# What is not ours, or cannot be
+
+
+def test_a_version_with_other_content_is_a_problem_and_nothing_is_changed(standing: Stage) -> None:
+    other = bundle("a", b"the same commit, built otherwise")
+
+    plans = standing.plan(other)
+
+    for plan in plans:
+        (problem,) = plan.findings.problems
+        assert "git-aaaaaaaaaaaa exists in" in problem.sentence
+        assert "with other content" in problem.sentence
+        assert not plan.findings.steps
+    with pytest.raises(BadConfig):
+        _roll(standing, plans)
+    assert standing.changes() == []
+
+
+@pytest.mark.parametrize("tags", [(), ({"Key": "meridian:application", "Value": "another"},)])
+def test_what_does_not_carry_our_tag_is_a_problem_and_is_not_touched(
+    stage: Stage, tags: tuple[dict[str, str], ...]
+) -> None:
+    name = stage.config.environment_name(FIRST)
+    stage.cloud.beanstalk.stand(FIRST, application="meridian", name=name, version="old", tags=tags)
+
+    problems = [each.sentence for each in stage.plan(A)[0].findings.problems]
+    stage.remove()
+
+    assert len(problems) == 2
+    assert all("was not made by this tool" in each for each in problems)
+    assert stage.changes() == []
+
+
+def test_an_application_of_somebody_else_without_environments_stays(stage: Stage) -> None:
+    client = stage.cloud.client("elasticbeanstalk", FIRST)
+    client.create_application(ApplicationName="meridian")
+    stage.cloud.beanstalk.calls.clear()
+
+    planned = plan_removal(stage.config, [FIRST], stage.aws)
+    stage.remove()
+
+    assert planned.steps == ()
+    assert "not ours" in planned.notes[0]
+    assert stage.changes() == []
+
+
+def test_a_host_name_somebody_else_has_is_a_problem(stage: Stage) -> None:
+    stage.cloud.beanstalk.take_prefix(SECOND, stage.config.cname_prefix("123456789012"))
+
+    (problem,) = stage.plan(A)[1].findings.problems
+
+    assert "is taken" in problem.sentence
+
+
+def test_a_region_that_does_not_answer_is_its_own_problem(stage: Stage) -> None:
+    stage.cloud.beanstalk.fail(SECOND, times=100)
+
+    plans = stage.plan(A)
+
+    assert [bool(plan.findings.problems) for plan in plans] == [False, True, False]
+    assert "Elastic Beanstalk in eu-west-1 failed" in plans[1].findings.problems[0].sentence
+
+
+def test_a_secret_that_is_not_there_stops_the_region_before_its_environment(stage: Stage) -> None:
+    plans = stage.plan(A)
+    secrets = stage.cloud.client("secretsmanager", FIRST)
+    secrets.delete_secret(SecretId=stage.config.secret, ForceDeleteWithoutRecovery=True)
+
+    outcome = _roll(stage, plans)
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "manage.py deploy secret create" in outcome.regions[0].sentence
+    assert ("us-west-2", "CreateEnvironment") not in stage.changes()
+
+
+# Restarting, and the end
+
+
+def test_every_region_is_restarted_in_its_turn(standing: Stage) -> None:
+    assert standing.restart().is_good
+
+    assert standing.changes() == [(each, "RestartAppServer") for each in (FIRST, SECOND, THIRD)]
+
+
+def test_a_region_that_does_not_come_back_from_its_restart_stops_the_others(
+    standing: Stage,
+) -> None:
+    standing.cloud.beanstalk.play(SECOND, RED)
+
+    outcome = standing.restart()
+
+    assert [each.verdict for each in outcome.regions] == [
+        Verdict.DEPLOYED,
+        Verdict.FAILED,
+        Verdict.UNTOUCHED,
+    ]
+    assert standing.changes(THIRD) == []
+
+
+def test_the_end_takes_environments_versions_bundles_and_applications(standing: Stage) -> None:
+    planned = plan_removal(standing.config, standing.config.regions, standing.aws)
+
+    standing.remove()
+
+    assert len(planned.steps) == 9
+    for region in standing.config.regions:
+        there = standing.cloud.beanstalk.region(region)
+        assert (there.applications, there.versions) == ({}, [])
+        bucket = f"elasticbeanstalk-{region}-123456789012"
+        assert "Contents" not in standing.cloud.client("s3", region).list_objects_v2(Bucket=bucket)
+    standing.cloud.beanstalk.calls.clear()
+    standing.remove()
+    assert standing.changes() == []
+
+
+def test_a_bundle_whose_version_was_never_made_goes_too(standing: Stage) -> None:
+    place = {"Bucket": f"elasticbeanstalk-{FIRST}-123456789012", "Body": b"zip"}
+    s3 = standing.cloud.client("s3", FIRST)
+    s3.put_object(Key="meridian/git-cccccccccccc-123456789abc.zip", **place)
+    s3.put_object(Key="meridian/notes.txt", **place)
+
+    standing.remove()
+
+    found = s3.list_objects_v2(Bucket=place["Bucket"])["Contents"]
+    assert [each["Key"] for each in found] == ["meridian/notes.txt"]
+
+
+def test_an_environment_of_somebody_else_keeps_the_application(standing: Stage) -> None:
+    standing.cloud.beanstalk.stand(
+        FIRST, application="meridian", name="theirs", version=A.label, prefix="theirs"
+    )
+
+    standing.remove()
+
+    there = standing.cloud.beanstalk.region(FIRST)
+    assert [each.name for each in there.environments if each.exists] == ["theirs"]
+    assert list(there.applications) == ["meridian"]
+    assert [each.label for each in there.versions] == [A.label]
+
+
+def test_an_end_in_one_region_that_fails_is_said_and_the_others_are_ended(standing: Stage) -> None:
+    standing.cloud.beanstalk.refuse(
+        SECOND, "InsufficientPrivilegesException", "You may not.", operation="TerminateEnvironment"
+    )
+
+    with pytest.raises(NotRemoved, match="eu-west-1 is not empty yet"):
+        standing.remove()
+
+    assert standing.cloud.beanstalk.region(THIRD).applications == {}
+    assert standing.environment(SECOND).exists
+    standing.remove()
+    assert standing.cloud.beanstalk.region(SECOND).applications == {}
+
+
+def test_an_end_whose_answers_are_lost_is_an_end(standing: Stage) -> None:
+    for operation in ("TerminateEnvironment", "DeleteApplicationVersion", "DeleteApplication"):
+        standing.cloud.beanstalk.lose_answers(FIRST, operation=operation, times=5)
+
+    standing.remove()
+
+    assert standing.cloud.beanstalk.region(FIRST).applications == {}
