@@ -11,7 +11,10 @@ from pytest_django import Settings
 
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.tables import FLIGHTS
+from tests.support.deployment import deployed, project, ready, site, tables
 from tests.support.sandbox import RunningSandbox, number, text
+
+__all__ = ["deployed", "project", "ready", "site", "tables"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What `manage.py deploy` does with the parts of a deployment: plan, carry out, look, take down."""
