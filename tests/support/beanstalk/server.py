@@ -295,7 +295,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        form = dict(parse_qsl(self.rfile.read(length).decode(), keep_blank_values=True))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the caller was killed in the middle of its request
+            return
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
         request_id = str(uuid.uuid4())
         signed = SCOPE.search(self.headers.get("Authorization", ""))
         if signed is None:
