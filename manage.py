@@ -6,6 +6,7 @@ import sys
 
 
 def main() -> None:
+    _open_what_is_closed()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gtsite.settings.local")
     if sys.argv[1:2] == ["deploy"]:
         os.environ.setdefault("GT_ENDPOINTS", "")  # AWS itself, not the sandbox
@@ -20,8 +21,6 @@ def main() -> None:
         sys.exit(1)
     try:
         execute_from_command_line(sys.argv)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except ImproperlyConfigured as error:
         if "--traceback" in sys.argv:
             raise
@@ -29,5 +28,15 @@ def main() -> None:
         sys.exit(2)
 
 
+def _open_what_is_closed() -> None:
+    """Python has None for a stream that the shell has closed; a command writes to nowhere then."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115 - it stays open
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

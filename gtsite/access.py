@@ -9,10 +9,9 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from gtsite.dynamodb.meter import Meter
-from gtsite.logs import number_of, numbered, request_id, shown_path
+from gtsite.logs import CHECKS, number_of, numbered, request_id, shown_path
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
-HEALTH = "/healthz/"
 OK = 200
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ class Access:
         return response
 
     def _is_news(self, path: str, status: int) -> bool:
-        if not path.startswith(HEALTH):
+        if path not in CHECKS:
             return True
         before, self._checks[path] = self._checks.get(path), status
         return status != OK or before != OK

@@ -20,8 +20,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
 from gtsite.dynamodb.errors import DataError
 
@@ -40,8 +38,17 @@ FIXED = 6
 CUT = "…"
 
 TRACE_ROOT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{24}")
-SENT = re.compile(r"(?<=\?)[^\s'\"]+| from ip=.*", re.DOTALL)
-"""A query, and what gunicorn says of a request that it cannot read."""
+SENT = re.compile(r"(://[^\s/'\"]*/|\?)[^\s'\"]+| from ip=.*", re.DOTALL)
+"""The path on a host, a query, and what gunicorn says of a request that it cannot read."""
+
+STANDARD = frozenset({*vars(logging.makeLogRecord({})), "taskName", "request", "status_code"})
+"""What every record has, or Django adds to it; all else is from `extra`."""
+
+ENCODER = json.JSONEncoder(separators=(",", ":"), skipkeys=True, allow_nan=False, default=str)
+"""ASCII, so that a line's length is its bytes, and nothing in it can end a line."""
+
+CHECKS = frozenset({"/healthz/live", "/healthz/ready"})
+"""What load balancers ask all the time."""
 
 PRIVATE_APPS = frozenset({"lab"})
 """Addresses of these hold keys of items: their lines show the route, not the address."""
@@ -127,7 +134,7 @@ def log_uncaught(failed: threading.ExceptHookArgs) -> None:
         logger.error("the thread %s ended by an error", name, exc_info=failed.exc_value)
 
 
-class JsonLines(JsonFormatter):
+class JsonLines(logging.Formatter):
     """`time`, `level`, `logger`, `message`, `region`, `request_id`, what `extra` adds, `trace`.
 
     An `extra` of one of these names is left out. A line has 4,096 bytes at most: the longest value
@@ -135,61 +142,54 @@ class JsonLines(JsonFormatter):
     """
 
     def __init__(self, region: str) -> None:
-        super().__init__(reserved_attrs=[*RESERVED_ATTRS, "request", "status_code"])
+        super().__init__()
         self._region = region
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": _moment(record.created),
-            "level": record.levelname.lower(),
+            "level": "warning" if _is_refusal(record) else record.levelname.lower(),
             "logger": record.name,
             "message": safe_message(record)[:LONGEST_MESSAGE],
             "region": self._region,
             "request_id": _number_of_record(record),
         }
-        line |= {name: value for name, value in self._extras(record).items() if name not in line}
+        line |= {name: value for name, value in _extras(record).items() if name not in line}
         if trace := _trace_of(record):
             line["trace"] = trace
-        return self._fitting(line)
+        return _fitting(line)
 
-    def _extras(self, record: logging.LogRecord) -> dict[str, Any]:
-        told = record.msg if isinstance(record.msg, dict) else {}
-        found = told | {
-            name: value
-            for name, value in record.__dict__.items()
-            if name not in self.reserved_attrs and not name.startswith("_")
-        }
-        return {str(name): self._plain(value) for name, value in found.items()}
 
-    def _plain(self, value: object) -> object:
-        """The value where JSON has a word for it, else what Python calls it."""
-        try:
-            self._written(value)
-        except (TypeError, ValueError, RecursionError):
-            return str(value)
-        return value
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    told = record.msg if isinstance(record.msg, dict) else {}
+    found = {name: value for name, value in vars(record).items() if name not in STANDARD}
+    return {str(name): _plain(value) for name, value in (told | found).items()}
 
-    def _fitting(self, line: dict[str, Any]) -> str:
-        """Each round halves the longest value; what is no text becomes one before it is cut.
 
-        Should that not do, what `extra` added is left out.
-        """
-        for _ in range(MOST_CUTS):
-            written = self._written(line)
-            if len(written) < LONGEST_LINE_BYTES:
-                return written
-            longest = max(line, key=lambda name: len(self._written(line[name])))
-            value = line[longest]
-            text = value if isinstance(value, str) else self._written(value)
-            keep = len(text) // 2
-            line[longest] = CUT + text[keep + 1 :] if longest == "trace" else text[:keep] + CUT
-        return self._fitting(dict(list(line.items())[:FIXED]))
+def _plain(value: object) -> object:
+    """The value where JSON has a word for it, else what Python calls it."""
+    try:
+        ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+    return value
 
-    def _written(self, value: object) -> str:
-        """ASCII, so that its length is its bytes, and nothing in it can end a line."""
-        return json.dumps(
-            value, cls=JsonEncoder, separators=(",", ":"), skipkeys=True, allow_nan=False
-        )
+
+def _fitting(line: dict[str, Any]) -> str:
+    """Each round halves the longest value; what is no text becomes one before it is cut.
+
+    Should that not do, what `extra` added is left out.
+    """
+    for _ in range(MOST_CUTS):
+        written = ENCODER.encode(line)
+        if len(written) < LONGEST_LINE_BYTES:
+            return written
+        longest = max(line, key=lambda name: len(ENCODER.encode(line[name])))
+        value = line[longest]
+        text = value if isinstance(value, str) else ENCODER.encode(value)
+        keep = len(text) // 2
+        line[longest] = CUT + text[keep + 1 :] if longest == "trace" else text[:keep] + CUT
+    return _fitting(dict(list(line.items())[:FIXED]))
 
 
 def _number_of_record(record: logging.LogRecord) -> str:
@@ -210,7 +210,7 @@ def safe_message(record: logging.LogRecord) -> str:
             said %= _safe_arguments(record)
         except (TypeError, ValueError, KeyError):
             said += f" {CUT}"
-    return SENT.sub(CUT, said)
+    return SENT.sub(rf"\1{CUT}", said)
 
 
 def _safe_arguments(record: logging.LogRecord) -> Any:
@@ -230,12 +230,13 @@ def _is_path(value: object) -> bool:
 def shown_path(request: Any) -> str:
     """The request's path, without its query; of what may hold a viewer's key the route alone.
 
-    Of an address that the site does not have, the first part: it may be anything.
+    Of an address that the site does not have, the first part: it may be anything. Files are all
+    addresses that it may have had.
     """
     path, match = str(request.path), request.resolver_match
     if match is not None and PRIVATE_APPS.intersection(match.app_names):
         return f"/{match.route}"
-    if match is not None or path.startswith((settings.STATIC_URL, "/healthz/")):
+    if match is not None or path in CHECKS or path.startswith(settings.STATIC_URL):
         return path[:LONGEST_PATH]
     return _first_part(path)
 
@@ -260,10 +261,13 @@ def shown_trace(error: BaseException) -> str:
 
 
 def _trace_of(record: logging.LogRecord) -> str:
-    """None of a request that was refused: anybody can send those, as many as they like."""
-    refused = getattr(record, "status_code", 500) < 500
     error = record.exc_info[1] if record.exc_info else None
-    return "" if refused or error is None else shown_trace(error)
+    return "" if error is None or _is_refusal(record) else shown_trace(error)
+
+
+def _is_refusal(record: logging.LogRecord) -> bool:
+    """A request's own fault, to Django at times an error: anybody can send as many as they like."""
+    return bool(getattr(record, "status_code", 500) < 500)
 
 
 def _place(frame: FrameSummary) -> str:

@@ -1,5 +1,6 @@
 """What gunicorn runs: one process of one region's site."""
 
+import logging
 import os
 import threading
 
@@ -20,5 +21,6 @@ class Site(WSGIHandler):
 
 application = Site()
 threading.excepthook = log_uncaught
+logging.captureWarnings(capture=True)
 
 catalogue().warm()

@@ -116,6 +116,10 @@ def test_only_the_job_that_deploys_gets_credentials_and_for_a_tag() -> None:
     assert credentials["with"]["aws-region"] == "${{ vars.AWS_REGION }}"
 
 
+def test_what_an_earlier_run_left_has_no_part_in_a_deployment() -> None:
+    assert all("cache" not in step.get("with", {}) for step in steps("deploy.yml"))
+
+
 def test_the_role_lets_in_runs_for_tags() -> None:
     (statement,) = trust_policy("123456789012", "owner/name")["Statement"]
     (subject,) = statement["Condition"]["StringLike"].values()

@@ -51,6 +51,8 @@ GLOBAL_SERVICES = frozenset({"iam", "route53"})
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
+UPLOAD_SECONDS = 60
+"""For S3: some MB that this machine has sent may be on a slow line for so long."""
 ATTEMPTS = 4
 """Of the SDK for one operation: a region that is silent is given up within a minute or so."""
 
@@ -169,7 +171,7 @@ class Aws:
     def _build(self, service: str, region: str) -> Any:
         config = Config(
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            read_timeout=UPLOAD_SECONDS if service == "s3" else READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         )
         try:

@@ -74,6 +74,7 @@ class VersionState:
     bucket: str
     key: str
     description: str
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,11 +194,10 @@ class Beanstalk:
             EnvironmentName=self.environment,
         )
         # A change that is being made, or failed, may be told beside what is in place.
-        return {
-            option: value
-            for each in sorted(told.get("ConfigurationSettings", []), key=_is_in_place)
-            for option, value in from_answer(each.get("OptionSettings", [])).items()
-        }
+        found = told.get("ConfigurationSettings", [])
+        in_place = [each for each in found if each.get("DeploymentStatus") == "deployed"]
+        settings = [option for each in in_place or found for option in each["OptionSettings"]]
+        return from_answer(settings)
 
     def complaints(self, options: Mapping[Option, str], *, exists: bool) -> list[str]:
         """What the service has against these options; the application has to be there."""
@@ -277,6 +277,21 @@ class Beanstalk:
             return []
         return list(told.get("Causes", []))
 
+    def find_running(self) -> set[str]:
+        """The versions that its instances run; none where only basic health is known."""
+        request = {"EnvironmentName": self.environment, "AttributeNames": ["Deployment"]}
+        running: set[str] = set()
+        while True:
+            try:
+                told = self._ask("describe_instances_health", **request)
+            except Refused:
+                return running
+            deployed = [each.get("Deployment", {}) for each in told.get("InstanceHealthList", [])]
+            running |= {each["VersionLabel"] for each in deployed if each.get("VersionLabel")}
+            if not told.get("NextToken"):
+                return running
+            request["NextToken"] = told["NextToken"]
+
     def _ask(self, operation: str, **request: Any) -> dict[str, Any]:
         return self.aws.ask(SERVICE, self.region, operation, **request)
 
@@ -332,8 +347,5 @@ def _version(told: Mapping[str, Any]) -> VersionState:
         bucket=bundle.get("S3Bucket", ""),
         key=bundle.get("S3Key", ""),
         description=told.get("Description", ""),
+        created_at=told.get("DateCreated"),
     )
-
-
-def _is_in_place(told: Mapping[str, Any]) -> bool:
-    return told.get("DeploymentStatus") == "deployed"

@@ -165,7 +165,7 @@ def _commit(project: Path, revision: str) -> str:
 
 
 def _time(project: Path, commit: str) -> datetime:
-    seconds = int(_git(project, "show", "--no-patch", "--format=%ct", commit))
+    seconds = int(_git(project, "rev-list", "--timestamp", "--max-count=1", commit).split()[0])
     return max(datetime.fromtimestamp(seconds, UTC), FIRST_DAY)
 
 

@@ -16,20 +16,23 @@ from gtsite.deploy.aws import Aws
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import AccessDenied, DeployError, OutOfPatience, Refused
 from gtsite.deploy.steps import Area, Findings, Kind, News, Problem, Step, Tell
-from gtsite.deploy.waiting import Patience
+from gtsite.deploy.waiting import Patience, wait_until
 from gtsite.deploy.zones import (
     Record,
     Zone,
+    ZoneMissing,
     ZoneUnclear,
     change_records,
     find_zone,
     plain,
     records_named,
-    wait_until,
 )
 from gtsite.wording import listed
 
 ISSUED, PENDING = "ISSUED", "PENDING_VALIDATION"
+PRIVATE = "PRIVATE"
+"""The type of those that no visitor's browser trusts."""
+
 DEAD = frozenset({"FAILED", "VALIDATION_TIMED_OUT"})
 KEY_TYPES = (
     "RSA_1024",
@@ -41,6 +44,9 @@ KEY_TYPES = (
     "EC_secp521r1",
 )
 """All that a load balancer takes; unless they are named, only some are listed."""
+AMAZON = ("amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com")
+"""What Certificate Manager is called in a CAA record."""
+
 LONGEST_DOMAIN = 64
 """What fits into a certificate as the name it is for."""
 SOON = timedelta(days=30)
@@ -89,8 +95,8 @@ def plan_certificates(
     chosen = {region: _best(each, config.domain, now) for region, each in found.items()}
     lacking = [region for region in config.regions if chosen[region] is None]
     notes = _expiring([each for each in chosen.values() if each], config.domain, now)
-    if lacking and len(config.domain) > LONGEST_DOMAIN:
-        return Findings(problems=(_too_long(config.domain),))
+    if lacking and (sentence := _hindrance(config.domain, aws)):
+        return Findings(problems=(Problem(area=Area.CERTIFICATE, sentence=sentence),))
     steps = [
         _request_step(config, region, aws)
         for region in lacking
@@ -156,6 +162,7 @@ def _listed(region: str, aws: Aws, **request: Any) -> list[Certificate]:
             not_after=each.get("NotAfter"),
         )
         for each in pages
+        if each.get("Type") != PRIVATE
     ]
 
 
@@ -199,12 +206,36 @@ def _expiring(chosen: Iterable[Certificate], domain: str, now: datetime) -> tupl
     )
 
 
-def _too_long(domain: str) -> Problem:
-    return Problem(
-        area=Area.CERTIFICATE,
-        sentence=f"{domain} has {len(domain)} characters, and Certificate Manager takes "
-        f"{LONGEST_DOMAIN}: write a shorter domain into deploy.toml, or import a certificate.",
-    )
+def _hindrance(domain: str, aws: Aws) -> str:
+    """Why Certificate Manager would not issue, as far as that can be known beforehand; or ''."""
+    if len(domain) > LONGEST_DOMAIN:
+        return (
+            f"{domain} has {len(domain)} characters, and Certificate Manager takes "
+            f"{LONGEST_DOMAIN}: write a shorter domain into deploy.toml, or import a certificate."
+        )
+    issuers = _issuers(domain, aws)
+    if issuers and not any(name in value for name in AMAZON for value in issuers):
+        return (
+            f"The CAA record of {domain} lets only others issue certificates ({listed(issuers)}): "
+            'add 0 issue "amazon.com" to it, or import a certificate.'
+        )
+    return ""
+
+
+def _issuers(domain: str, aws: Aws) -> list[str]:
+    """Who may issue, as the nearest CAA record says, the domain's own or above; [] for anybody."""
+    try:
+        zone = find_zone(domain, aws)
+    except ZoneUnclear:
+        return []  # a problem of routing
+    name = domain
+    while name.endswith(zone.name):
+        found = [each for each in records_named(name, zone, aws) if each["Type"] == "CAA"]
+        if found:
+            values = [each["Value"] for each in found[0]["ResourceRecords"]]
+            return [value for value in values if value.split()[1] == "issue"]
+        name = name.partition(".")[2]
+    return []
 
 
 def _request_step(config: Config, region: str, aws: Aws) -> Step:
@@ -416,7 +447,7 @@ def _remove_proof(
     proof = _proof_of(_described(certificate, aws))
     try:
         zone = find_zone(certificate.domain, aws)
-    except ZoneUnclear:
+    except ZoneMissing:
         return
     standing = [] if proof is None else _standing_proofs(proof, zone, aws)
     if not standing:

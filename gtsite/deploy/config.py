@@ -16,7 +16,8 @@ LONGEST_ENVIRONMENT = 40
 SHORTEST_NAME, LONGEST_APPLICATION = 2, 40
 MOST_INSTANCES = 100
 APPLICATION = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = re.compile(rf"(?=.{{4,253}}$)({LABEL}\.)+([a-z]{{2,63}}|xn--{LABEL})")
 ACCOUNT = re.compile(r"\d{12}")
 TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
@@ -134,7 +135,10 @@ def _rules(config: Config) -> list[tuple[bool, str]]:
         ),
         (
             not config.domain or bool(DOMAIN.fullmatch(config.domain)),
-            f"domain is {config.domain!r}: write a host name such as www.example.com.",
+            (
+                f"domain is {config.domain!r}: write a host name such as www.example.com, in "
+                "small letters and without a stop at its end."
+            ),
         ),
         (
             bool(TABLE.fullmatch(config.table)),

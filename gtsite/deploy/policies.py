@@ -44,6 +44,7 @@ BEANSTALK_LOOKS = (
     "DescribeEnvironmentHealth",
     "DescribeEnvironments",
     "DescribeEvents",
+    "DescribeInstancesHealth",
     "ListAvailableSolutionStacks",
 )
 BEANSTALK_CHANGES = (
@@ -95,21 +96,13 @@ TABLE_ACTIONS = (
 )
 """The provisioner's and the loader's own, and what AWS asks of whoever makes a replica."""
 
-ROLE_ACTIONS = (
-    "CreateRole",
-    "DeleteRole",
-    "GetRole",
-    "ListAttachedRolePolicies",
-    "ListRolePolicies",
-    "TagRole",
-    "UpdateAssumeRolePolicy",
-)
-INLINE_ACTIONS = ("DeleteRolePolicy", "GetRolePolicy", "PutRolePolicy")
-PROFILE_ACTIONS = (
+ROLE_LOOKS = ("GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies")
+ROLE_CHANGES = ("CreateRole", "DeleteRole", "TagRole", "UpdateAssumeRolePolicy")
+INLINE_CHANGES = ("DeleteRolePolicy", "PutRolePolicy")
+PROFILE_CHANGES = (
     "AddRoleToInstanceProfile",
     "CreateInstanceProfile",
     "DeleteInstanceProfile",
-    "GetInstanceProfile",
     "RemoveRoleFromInstanceProfile",
     "TagInstanceProfile",
 )
@@ -177,13 +170,23 @@ STACK_ACTIONS = (
 )
 BUCKET_ACTIONS = (
     "CreateBucket",
-    "GetBucketLocation",
-    "GetBucketPolicy",
+    "GetBucket*",
     "ListBucket",
     "PutBucketOwnershipControls",
     "PutBucketPolicy",
     "PutBucketPublicAccessBlock",
 )
+FILE_ACTIONS = (
+    "DeleteObject",
+    "GetObject",
+    "GetObjectAcl",
+    "GetObjectVersion",
+    "PutObject",
+    "PutObjectAcl",
+)
+PLATFORM_BUCKETS = ("env-resources", "platform-assets")
+"""AWS's own, one of each kind in a region: Elastic Beanstalk reads them as its caller."""
+
 SERVICE_POLICIES = (
     "arn:aws:iam::aws:policy/service-role/AWSElasticBeanstalkEnhancedHealth",
     "arn:aws:iam::aws:policy/AWSElasticBeanstalkManagedUpdatesCustomerRolePolicy",
@@ -265,14 +268,17 @@ def _platform(config: Config, account: str) -> list[Statement]:
 def deployer_policies(config: Config, account: str) -> dict[str, Document]:
     """For whoever runs `manage.py deploy`, by name: IAM has no room for all of it in one document.
 
-    `-command` is what the command asks by itself, `-names` IAM, Route 53 and certificates, and
-    `-environments` what Elastic Beanstalk asks on its caller's behalf.
+    `-command` is what the command asks by itself, `-names` Route 53, certificates and the use of
+    roles, and `-environments` what Elastic Beanstalk asks on its caller's behalf. `-roles` is for
+    whoever deploys first or changes regions: who may write a role can give it any right there is,
+    so a pipeline goes without.
     """
     name = f"{config.application}-deployer"
     return {
         f"{name}-command": _command(config, account),
         f"{name}-names": _names(config, account),
         f"{name}-environments": _environments(config, account),
+        f"{name}-roles": _role_changes(config, account),
     }
 
 
@@ -363,26 +369,13 @@ def _command(config: Config, account: str) -> Document:
 
 
 def _names(config: Config, account: str) -> Document:
-    """The roles; with a domain its certificates, records and health checks as well."""
-    instance = f"arn:aws:iam::{account}:role/{config.instance_role}"
-    service = f"arn:aws:iam::{account}:role/{config.service_role}"
-    # Not every service says which one it is.
-    passing = {"StringEqualsIfExists": {"iam:PassedToService": _principals(TAKERS)}}
+    """The use of the roles; with a domain its certificates, records and health checks as well."""
+    roles = _role_arns(config, account)
+    passing = {"StringEquals": {"iam:PassedToService": _principals(TAKERS)}}
     return _document(
-        _allow("Roles", _actions("iam", ROLE_ACTIONS), [instance, service]),
-        _allow("InstancePolicy", _actions("iam", INLINE_ACTIONS), [instance]),
-        _allow(
-            "ServicePolicies",
-            ["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
-            [service],
-            {"ArnLike": {"iam:PolicyARN": list(SERVICE_POLICIES)}},
-        ),
-        _allow(
-            "Profile",
-            _actions("iam", PROFILE_ACTIONS),
-            [f"arn:aws:iam::{account}:instance-profile/{config.instance_role}"],
-        ),
-        _allow("GiveRoles", ["iam:PassRole"], [instance, service], passing),
+        _allow("LookAtRoles", _actions("iam", ROLE_LOOKS), roles),
+        _allow("LookAtProfile", ["iam:GetInstanceProfile"], [_profile_arn(config, account)]),
+        _allow("GiveRoles", ["iam:PassRole"], roles, passing),
         _allow(
             "ServiceLinkedRoles",
             ["iam:CreateServiceLinkedRole"],
@@ -391,6 +384,31 @@ def _names(config: Config, account: str) -> Document:
         ),
         *(_domain(config, account) if config.domain else ()),
     )
+
+
+def _role_changes(config: Config, account: str) -> Document:
+    """To make the roles, to keep them up to date, and to remove them."""
+    instance, service = _role_arns(config, account)
+    return _document(
+        _allow("Roles", _actions("iam", ROLE_CHANGES), [instance, service]),
+        _allow("InstancePolicy", _actions("iam", INLINE_CHANGES), [instance]),
+        _allow(
+            "ServicePolicies",
+            ["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
+            [service],
+            {"ArnLike": {"iam:PolicyARN": list(SERVICE_POLICIES)}},
+        ),
+        _allow("Profile", _actions("iam", PROFILE_CHANGES), [_profile_arn(config, account)]),
+    )
+
+
+def _role_arns(config: Config, account: str) -> list[str]:
+    names = (config.instance_role, config.service_role)
+    return [f"arn:aws:iam::{account}:role/{name}" for name in names]
+
+
+def _profile_arn(config: Config, account: str) -> str:
+    return f"arn:aws:iam::{account}:instance-profile/{config.instance_role}"
 
 
 def _domain(config: Config, account: str) -> list[Statement]:
@@ -431,7 +449,8 @@ def _domain(config: Config, account: str) -> list[Statement]:
             ["arn:aws:route53:::hostedzone/*"],
             {
                 "ForAllValues:StringLike": {
-                    "route53:ChangeResourceRecordSetsNormalizedRecordNames": records
+                    "route53:ChangeResourceRecordSetsNormalizedRecordNames": records,
+                    "route53:ChangeResourceRecordSetsRecordTypes": ["A", "CNAME"],
                 }
             },
         ),
@@ -499,10 +518,16 @@ def _environments(config: Config, account: str) -> Document:
             here,
         ),
         _allow("Buckets", _actions("s3", BUCKET_ACTIONS), buckets),
+        _allow("Files", _actions("s3", FILE_ACTIONS), [f"{bucket}/*" for bucket in buckets]),
+        # In some regions their names go on behind the region's.
         _allow(
-            "Files",
-            ["s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
-            [f"{bucket}/*" for bucket in buckets],
+            "PlatformFiles",
+            ["s3:GetObject"],
+            [
+                f"arn:aws:s3:::elasticbeanstalk-{kind}-{region}*/*"
+                for kind in PLATFORM_BUCKETS
+                for region in config.regions
+            ],
         ),
     )
 

@@ -15,7 +15,7 @@ from gtsite.deploy.errors import BadConfig, CredentialsMissing, CredentialsRefus
 from gtsite.deploy.options import VARIABLES, Difference, Option, differences
 from gtsite.deploy.preflight import Identity, find_platform
 from gtsite.deploy.steps import Area, Findings, Problem, Step, Tell
-from gtsite.deploy.turns import Arns, Place, Turn, beanstalk_of, find_arns, named, options_with
+from gtsite.deploy.turns import Place, Turn, beanstalk_of, find_arns, named, options_with
 from gtsite.deploy.versions import FAILED, PASSED, bundle_key, check_version, is_bundle_stored
 from gtsite.deploy.waiting import Clock, Patience, Watch
 
@@ -43,16 +43,15 @@ def plan_regions(
 ) -> tuple[RegionPlan, ...]:
     """What each region's turn would do, in order; they are asked side by side.
 
-    A region that cannot be looked at has that as its problem. Raises `BadConfig`, and what the
-    certificates and secrets raise when they cannot be looked at.
+    A region that cannot be looked at has that as its problem. Raises `BadConfig`, and what is
+    wrong with the credentials.
     """
     places = [
         Place(config=config, account=identity.account, bundle=bundle, aws=aws, region=region)
         for region in chosen_regions(config, only)
     ]
-    arns = find_arns(config, aws)
     with ThreadPoolExecutor(max_workers=len(places)) as pool:
-        return tuple(pool.map(lambda place: _plan_region(place, arns[place.region]), places))
+        return tuple(pool.map(_plan_region, places))
 
 
 def chosen_regions(config: Config, only: Sequence[str]) -> tuple[str, ...]:
@@ -88,8 +87,7 @@ def find_differences(
 
     What points to a certificate or a secret that does not exist is not compared.
     """
-    arns = find_arns(config, aws)
-    wanted = options_with(config, region, identity.account, arns[region])
+    wanted = options_with(config, region, identity.account, find_arns(config, region, aws))
     return differences(wanted, beanstalk_of(config, region, aws).find_options())
 
 
@@ -112,7 +110,7 @@ class _Standing:
         return differences(self.wanted, self.found) if self.environment else ()
 
 
-def _plan_region(place: Place, arns: Arns) -> RegionPlan:
+def _plan_region(place: Place) -> RegionPlan:
     before, findings = None, Findings()
     try:
         before = place.beanstalk.find_environment()
@@ -120,7 +118,7 @@ def _plan_region(place: Place, arns: Arns) -> RegionPlan:
         problems = _others(place, application, before)
         findings = Findings(problems=problems)
         if not problems:
-            findings = _findings(_look(place, arns, application, before))
+            findings = _findings(_look(place, application, before))
     except (BadConfig, CredentialsMissing, CredentialsRefused):
         raise  # not this region's alone
     except DeployError as error:
@@ -151,12 +149,9 @@ def _is_ours(place: Place, environment: EnvironmentState) -> bool:
 
 
 def _look(
-    place: Place,
-    arns: Arns,
-    application: Application | None,
-    environment: EnvironmentState | None,
+    place: Place, application: Application | None, environment: EnvironmentState | None
 ) -> _Standing:
-    beanstalk = place.beanstalk
+    beanstalk, arns = place.beanstalk, find_arns(place.config, place.region, place.aws)
     version = beanstalk.find_version(place.bundle.label) if application else None
     has_options = environment is not None and not environment.is_ending
     return _Standing(

@@ -5,8 +5,7 @@ else's and is left alone.
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,12 +22,12 @@ from gtsite.deploy.policies import (
 )
 from gtsite.deploy.preflight import Identity
 from gtsite.deploy.steps import Area, Findings, Kind, News, Problem, Step, Tell
+from gtsite.deploy.waiting import Patience, wait_until
 
 MISSING = "NoSuchEntity"
 EXISTS = "EntityAlreadyExists"
 FULL = "LimitExceeded"
-POLL_SECONDS = 2.0
-LONGEST_SECONDS = 60.0
+PATIENCE = Patience(poll_seconds=2, longest_seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,23 +265,19 @@ def _wait_for(
     **request: str,
 ) -> dict[str, Any]:
     """What was asked for a moment ago: IAM shows it when it has told all its servers."""
-    for _ in _tries():
+    seen: dict[str, Any] = {}
+
+    def is_shown() -> bool:
         found = _find(aws, operation, **request)
-        if found is not None and holds(found):
-            return found
-    raise OutOfPatience(
-        f"IAM does not show {', '.join(request.values())} after {LONGEST_SECONDS:g} s: "
-        "run the command again to go on waiting."
-    )
+        seen.update(found or {})
+        return found is not None and holds(found)
 
-
-def _tries() -> Iterator[None]:
-    """At once, then every so often until patience ends."""
-    ends_at = time.monotonic() + LONGEST_SECONDS
-    yield
-    while time.monotonic() < ends_at:
-        time.sleep(POLL_SECONDS)
-        yield
+    if not wait_until(is_shown, PATIENCE):
+        raise OutOfPatience(
+            f"IAM does not show {', '.join(request.values())} after "
+            f"{PATIENCE.longest_seconds:g} s: run the command again to go on waiting."
+        )
+    return seen
 
 
 def _is_ours(config: Config, found: Mapping[str, Any]) -> bool:

@@ -3,7 +3,6 @@
 No region is touched before the one before it is healthy; one that fails goes back to what it was.
 """
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from gtsite.deploy.regional_plans import (
 from gtsite.deploy.steps import Kind, Tell
 from gtsite.deploy.teardown import plan_removal, remove_environments
 from gtsite.deploy.turns import Turn, beanstalk_of
-from gtsite.deploy.waiting import Clock, Patience, Watch
+from gtsite.deploy.waiting import Clock, Patience, StoppableClock, Stopped, Watch
 
 __all__ = [
     "Clock",
@@ -82,10 +81,6 @@ class Outcome:
     @property
     def is_interrupted(self) -> bool:
         return any(each.verdict is Verdict.INTERRUPTED for each in self.regions)
-
-
-class Stopped(Exception):
-    """The operator ended the run while this region was waited for."""
 
 
 def roll_out(
@@ -158,7 +153,7 @@ class _Run:
 
     def side_by_side(self, plans: Sequence[RegionPlan]) -> list[RegionOutcome]:
         """All of them, whatever becomes of the others; Ctrl-C ends all at their next look."""
-        clock, turns = _StoppableClock(self.clock), list[Future[RegionOutcome]]()
+        clock, turns = StoppableClock(self.clock), list[Future[RegionOutcome]]()
         with ThreadPoolExecutor(max_workers=max(1, len(plans))) as pool:
             try:
                 turns.extend(pool.submit(self._taken, plan, clock) for plan in plans)
@@ -176,30 +171,6 @@ class _Run:
             return _take_turn(plan, watch)
         except (KeyboardInterrupt, Stopped):
             return _interrupted(plan, watch.seen)
-
-
-class _StoppableClock(Clock):
-    """A clock whose sleepers can all be woken, by `Stopped`."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._stopped = threading.Event()
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def now(self) -> float:
-        return self._clock.now()
-
-    def sleep(self, seconds: float) -> None:
-        """In slices, so that nobody waits for a long sleep."""
-        ends_at = self.now() + seconds
-        while not self._stopped.is_set():
-            self._clock.sleep(min(max(ends_at - self.now(), 0), 1))
-            if self.now() >= ends_at:
-                break
-        if self._stopped.is_set():
-            raise Stopped
 
 
 def _take_turn(plan: RegionPlan, watch: Watch) -> RegionOutcome:
@@ -304,7 +275,7 @@ def _restarted(watch: Watch) -> RegionOutcome:
         if state is None:
             return _outcome(region, Verdict.FAILED, None, "It has no environment to restart.")
         watch.mark()
-        watch.say(Kind.DOING, f"restarting {state.name}")
+        watch.say(Kind.DOING, f"restarting {state.name}, all of its instances at once")
         watch.insist(beanstalk.restart, lambda: _is_busy(watch))
         watch.pass_gate(state.version)
     except DeployError as error:

@@ -27,7 +27,7 @@ from gtsite.deploy.config import Config
 from gtsite.deploy.errors import AccessDenied, DeployError, OutOfPatience
 from gtsite.deploy.preflight import Identity
 from gtsite.deploy.steps import Area, Findings, Kind, News, Problem, Step, Tell
-from gtsite.deploy.waiting import READY_PATH, Patience, find_ailment
+from gtsite.deploy.waiting import READY_PATH, Patience, find_ailment, wait_until
 from gtsite.deploy.zones import (
     ALIAS_ZONES,
     Record,
@@ -38,7 +38,6 @@ from gtsite.deploy.zones import (
     find_zone,
     plain,
     records_named,
-    wait_until,
 )
 from gtsite.wording import listed
 
@@ -92,17 +91,21 @@ def plan_routing(
     aws: Aws,
     *,
     only: Sequence[str] = (),
+    may_leave: bool = False,
     patience: Patience = PATIENCE,
 ) -> Findings:
     """What is to be done so that visitors of the domain come to every region of the config.
 
     With `only` the ways into all other regions stay as they are. An evacuation is never undone.
+    Visitors of a region that the config does not name are led away if they `may_leave`; else it
+    is a problem: somebody may have forgotten it.
     """
     checks = find_checks(config, aws)
     findings = _plan_leaving(config, checks, aws, patience)
     if not config.domain:
         return findings + _plan_deleting(checks, (), aws)
     problems = _unknown_alias_zones(only or config.regions)
+    problems += () if may_leave else left_out(checks, config.regions)
     try:
         zone = find_zone(config.domain, aws)
     except ZoneUnclear as error:
@@ -381,12 +384,12 @@ def _route(region: str, record: Record, check: Check | None, aws: Aws) -> Route:
 def evacuate(config: Config, region: str, aws: Aws, tell: Tell, *, force: bool = False) -> None:
     """Sends no further visitor to a region, however well it is; done twice it changes nothing.
 
-    Raises `CannotRoute` when no other region takes visitors: Route 53 treats a domain all of whose
-    regions are unhealthy as if all were healthy. `force` asks nobody.
+    Raises `CannotRoute` when it would be in vain, as when no other region takes visitors: Route 53
+    treats a domain all of whose regions are unhealthy as if all were healthy. `force` asks nobody.
     """
     checks = _checks_of(config, region, aws)
     if not force:
-        _refuse_to_evacuate_the_last(config, region, aws)
+        _refuse_in_vain(config, region, aws)
     for check in checks:
         update_check(check, {"Disabled": True, "Inverted": True}, aws)
     sentence = (
@@ -396,9 +399,16 @@ def evacuate(config: Config, region: str, aws: Aws, tell: Tell, *, force: bool =
     tell(News(kind=Kind.DONE, region=region, sentence=sentence))
 
 
-def _refuse_to_evacuate_the_last(config: Config, region: str, aws: Aws) -> None:
-    others = [each for each in find_routes(config, aws) if each.region != region]
-    if not any(not each.is_evacuated and each.is_healthy is not False for each in others):
+def _refuse_in_vain(config: Config, region: str, aws: Aws) -> None:
+    """Where visitors would come to the region all the same."""
+    others = {each.region: each for each in find_routes(config, aws)}
+    own = others.pop(region, None)
+    if own is not None and not own.health_check_id:
+        raise CannotRoute(
+            f"The record of {region} does not go by its health check, so nothing would change: "
+            "manage.py deploy up puts that right."
+        )
+    if not any(not each.is_evacuated and each.is_healthy is not False for each in others.values()):
         raise CannotRoute(
             f"No region but {region} takes visitors, and with all regions away Route 53 would send "
             "them to every one: bring another back first."
@@ -493,6 +503,18 @@ def _unknown_alias_zones(regions: Iterable[str]) -> tuple[Problem, ...]:
     )
 
 
+def left_out(checks: Iterable[Check], regions: Sequence[str]) -> tuple[Problem, ...]:
+    """A region that visitors are led to is taken down before it is forgotten."""
+    return tuple(
+        _problem(
+            f"{region} has visitors and is not among the regions: put it back, and give it up with "
+            f"manage.py deploy down --only {region} before you leave it out.",
+            region,
+        )
+        for region in sorted({each.region for each in checks} - set(regions))
+    )
+
+
 def _problem(sentence: str, region: str = "") -> Problem:
     return Problem(area=Area.ROUTING, sentence=sentence, region=region)
 
@@ -518,10 +540,4 @@ def _notes(checks: Iterable[Check], regions: Sequence[str]) -> tuple[str, ...]:
         for each in standing
         if each.is_disabled and not each.is_evacuated
     )
-    left_out = tuple(
-        f"{region} is not among the regions any more: its environment runs on, without visitors "
-        "and without its table. Put the region back and run manage.py deploy down --only "
-        f"{region} before you leave it out."
-        for region in sorted({each.region for each in checks} - set(regions))
-    )
-    return evacuated + unwatched + left_out
+    return evacuated + unwatched

@@ -7,7 +7,6 @@ promoted to the first; the old one is retired. No value ever leaves this module 
 
 import re
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from gtsite.deploy.aws import Aws
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import DeployError, OutOfPatience, Refused
 from gtsite.deploy.steps import Area, Findings, Kind, News, Problem, Tell
-from gtsite.deploy.waiting import Patience
+from gtsite.deploy.waiting import Patience, wait_until
 
 T = TypeVar("T")
 
@@ -36,6 +35,7 @@ NOT_ATTACHED = "InvalidParameterException"
 DESCRIPTION = "Signs the site's cookies and cursors: the first key signs, all are accepted."
 SHORTEST_KEY = 50
 RANDOM_BYTES = 64
+KEY_START = 12
 RECOVERY_DAYS = 30
 NUMBERED = re.compile(r"k(\d{1,9})\.")
 FAILED = "Failed"
@@ -129,6 +129,7 @@ def create_secret(config: Config, aws: Aws, tell: Tell, patience: Patience = PAT
     if not copies:
         _create(config, aws)
         _say(tell, Kind.DOING, f"made {config.secret} in {config.home}; nobody has seen it")
+        wait_until(lambda: config.home in _look(config, aws), patience)
         copies = _look(config, aws)
     primary = _primary(config, aws, copies)
     under_way = {region for region, trouble in primary.replication.items() if not trouble}
@@ -361,6 +362,13 @@ def _notes(config: Config, copies: Mapping[str, Copy]) -> Iterator[str]:
             f"{config.secret} still accepts the key before the present one: manage.py deploy "
             "secret retire ends that."
         )
+    primary = copies.get(first.primary_region, first)
+    if further := sorted(set(primary.replication) - set(config.regions)):
+        yield (
+            f"{config.secret} is also in {', '.join(further)}, no longer among the regions: aws "
+            f"secretsmanager remove-regions-from-replication --secret-id {config.secret} "
+            f"--remove-replica-regions {' '.join(further)} --region {primary.region} ends that."
+        )
     for copy in copies.values():
         if copy.own_key and not copy.own_key.endswith("alias/aws/secretsmanager"):
             yield (
@@ -374,20 +382,31 @@ def _create(config: Config, aws: Aws) -> None:
     request: dict[str, Any] = {
         "Name": config.secret,
         "Description": DESCRIPTION,
-        "SecretString": _new_key(1),
         "Tags": config.tags,
     }
     if further := [{"Region": region} for region in config.regions[1:]]:
         request["AddReplicaRegions"] = further
+    _write([_new_key(1)], aws, config.home, "create_secret", **request)
+
+
+def _write(keys: Sequence[str], aws: Aws, region: str, operation: str, **request: Any) -> None:
+    """Unless it is there already; who refuses the keys is not quoted if they are said again."""
     try:
-        aws.ask(SERVICE, config.home, "create_secret", **request)
+        aws.ask(SERVICE, region, operation, SecretString=" ".join(keys), **request)
     except Refused as error:
-        if error.code != EXISTS:
+        if error.code == EXISTS:
+            return
+        if not any(key[:KEY_START] in error.reason for key in keys):
             raise
+        raise Refused(
+            service=error.service, region=error.region, code=error.code, reason=error.code
+        ) from None
 
 
 def _primary(config: Config, aws: Aws, copies: Mapping[str, Copy]) -> Copy:
     """What all the others are replicas of; it may be in a region that is no more among them."""
+    if not copies:
+        raise SecretRefused(_no_secret(config))
     (region, *more) = {copy.primary_region: None for copy in copies.values()}
     if more:
         raise SecretRefused(
@@ -432,19 +451,15 @@ def _change(config: Config, aws: Aws, now: Copy, step: str, keys: Sequence[str])
     been changed otherwise, it is left as it is.
     """
     version = str(uuid5(NAMESPACE_URL, f"{now.arn} {now.version} {step}"))
-    try:
-        aws.ask(
-            SERVICE,
-            now.region,
-            "put_secret_value",
-            SecretId=now.arn,
-            ClientRequestToken=version,
-            SecretString=" ".join(keys),
-            VersionStages=[NEXT],
-        )
-    except Refused as error:
-        if error.code != EXISTS:
-            raise
+    _write(
+        keys,
+        aws,
+        now.region,
+        "put_secret_value",
+        SecretId=now.arn,
+        ClientRequestToken=version,
+        VersionStages=[NEXT],
+    )
     try:
         aws.ask(
             SERVICE,
@@ -473,24 +488,22 @@ def _finish(config: Config, aws: Aws, tell: Tell, patience: Patience) -> None:
 
 def _wait_for(version: str, config: Config, aws: Aws, tell: Tell, patience: Patience) -> None:
     """Until every region has that version; raises `SecretRefused` where one cannot get it."""
-    until = time.monotonic() + patience.longest_seconds
-    while True:
+    behind: list[str] = []
+
+    def is_everywhere() -> bool:
         copies = _look(config, aws)
-        behind = [
-            region
-            for region in config.regions
-            if region not in copies or copies[region].version != version
-        ]
-        if not behind:
-            return
-        _refuse_failed(config, copies, behind)
-        if time.monotonic() >= until:
-            raise OutOfPatience(
-                f"{config.secret} is not yet the same in {', '.join(behind)}: run the command "
-                "again in a minute."
-            )
-        _say(tell, Kind.WAITING, f"waiting for {config.secret} in {', '.join(behind)}")
-        time.sleep(patience.poll_seconds)
+        there = {region for region, copy in copies.items() if copy.version == version}
+        behind[:] = [region for region in config.regions if region not in there]
+        if behind:
+            _refuse_failed(config, copies, behind)
+            _say(tell, Kind.WAITING, f"waiting for {config.secret} in {', '.join(behind)}")
+        return not behind
+
+    if not wait_until(is_everywhere, patience):
+        raise OutOfPatience(
+            f"{config.secret} is not yet the same in {', '.join(behind)}: run the command again "
+            "in a minute."
+        )
 
 
 def _refuse_failed(config: Config, copies: Mapping[str, Copy], behind: Sequence[str]) -> None:
@@ -506,15 +519,20 @@ def _refuse_failed(config: Config, copies: Mapping[str, Copy], behind: Sequence[
 def _wait_until_alone(
     config: Config, aws: Aws, primary: Copy, tell: Tell, patience: Patience
 ) -> None:
-    until = time.monotonic() + patience.longest_seconds
-    while left := (_described(config, aws, primary.region) or {}).get("ReplicationStatus"):
-        regions = ", ".join(each["Region"] for each in left)
-        if time.monotonic() >= until:
-            raise OutOfPatience(
-                f"{config.secret} is not yet removed from {regions}: run the command again."
-            )
-        _say(tell, Kind.WAITING, f"waiting for {config.secret} to be removed from {regions}")
-        time.sleep(patience.poll_seconds)
+    left: list[str] = []
+
+    def is_alone() -> bool:
+        found = _described(config, aws, primary.region) or {}
+        left[:] = [each["Region"] for each in found.get("ReplicationStatus", ())]
+        if left:
+            where = ", ".join(left)
+            _say(tell, Kind.WAITING, f"waiting for {config.secret} to be removed from {where}")
+        return not left
+
+    if not wait_until(is_alone, patience):
+        raise OutOfPatience(
+            f"{config.secret} is not yet removed from {', '.join(left)}: run the command again."
+        )
 
 
 def _new_key(number: int) -> str:

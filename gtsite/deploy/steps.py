@@ -70,6 +70,12 @@ class Problem:
     sentence: str
     region: str = ""
 
+    @property
+    def said(self) -> str:
+        """The sentence, behind its region where it does not name it."""
+        named = self.region in self.sentence
+        return self.sentence if named else f"{self.region}: {self.sentence}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:

@@ -1,7 +1,7 @@
 """The end of what a deployment made on Elastic Beanstalk: environments, versions, applications."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from gtsite.deploy.aws import Aws
 from gtsite.deploy.beanstalk import EnvironmentState
@@ -9,10 +9,8 @@ from gtsite.deploy.config import Config
 from gtsite.deploy.errors import DeployError
 from gtsite.deploy.steps import Area, Findings, Kind, Step, Tell
 from gtsite.deploy.turns import beanstalk_of
-from gtsite.deploy.waiting import Clock, Patience, Watch
-
-LABEL = "git-"
-"""What every label of a bundle begins with."""
+from gtsite.deploy.versions import LABEL
+from gtsite.deploy.waiting import Clock, Patience, StoppableClock, Watch
 
 
 class NotRemoved(DeployError):
@@ -38,12 +36,18 @@ def remove_environments(
     """Ends the environments of the regions side by side, then their versions and applications.
 
     Done twice it changes nothing. What does not carry this deployment's tags stays. Raises
-    `NotRemoved` once every region has been tried.
+    `NotRemoved` once every region has been tried; Ctrl-C ends all of them at their next look.
     """
-    watches = [_watch(config, region, aws, patience, tell, clock) for region in regions]
+    stoppable = StoppableClock(clock or Clock())
+    watches = [_watch(config, region, aws, patience, tell, stoppable) for region in regions]
     with ThreadPoolExecutor(max_workers=max(1, len(watches))) as pool:
-        troubles = list(pool.map(lambda watch: _tried(config, watch), watches))
-    left = [trouble for trouble in troubles if trouble]
+        tries = [pool.submit(_tried, config, watch) for watch in watches]
+        try:
+            wait(tries)
+        except KeyboardInterrupt:
+            stoppable.stop()
+            raise
+    left = [each.result() for each in tries if each.result()]
     if left:
         raise NotRemoved(" ".join(left))
 
@@ -54,12 +58,12 @@ def _watch(
     aws: Aws,
     patience: Patience,
     tell: Tell,
-    clock: Clock | None,
+    clock: Clock,
 ) -> Watch:
     return Watch(
         beanstalk=beanstalk_of(config, region, aws),
         patience=patience,
-        clock=clock or Clock(),
+        clock=clock,
         tell=tell,
     )
 

@@ -4,7 +4,7 @@ What is to be done next is decided each time by looking, never by what was plann
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gtsite.deploy.aws import Aws
 from gtsite.deploy.beanstalk import Beanstalk, EnvironmentState
@@ -21,6 +21,9 @@ from gtsite.deploy.waiting import NotHealthy, Watch
 
 MOST_CHANGES = 8
 """Of one turn: create, configure, deploy, and again where somebody else changes things as well."""
+
+YOUNG_SECONDS = 60
+"""For so long a role may be unknown to other services after IAM has made it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class Place:
 
     def wanted_options(self) -> dict[Option, str]:
         """With the certificate and the secret as they are now; raises `BadConfig` without them."""
-        arns = find_arns(self.config, self.aws)[self.region]
+        arns = find_arns(self.config, self.region, self.aws)
         if arns.lacks(self.config):
             raise BadConfig(f"{self.region} has {arns.lacks(self.config)}.")
         return options_with(self.config, self.region, self.account, arns)
@@ -75,14 +78,13 @@ def beanstalk_of(config: Config, region: str, aws: Aws) -> Beanstalk:
     )
 
 
-def find_arns(config: Config, aws: Aws) -> dict[str, Arns]:
-    """What exists of what the options point to, by region; all regions are in it."""
-    certificates = find_certificates(config, aws) if config.domain else {}
-    secrets = find_secret_arns(config, aws)
-    return {
-        region: Arns(certificate=certificates.get(region, ""), secret=secrets.get(region, ""))
-        for region in config.regions
-    }
+def find_arns(config: Config, region: str, aws: Aws) -> Arns:
+    """What exists of what the options point to; no other region is asked, which may be down."""
+    there = replace(config, regions=(region,))
+    return Arns(
+        certificate=find_certificates(there, aws).get(region, ""),
+        secret=find_secret_arns(there, aws).get(region, ""),
+    )
 
 
 def options_with(config: Config, region: str, account: str, arns: Arns) -> dict[Option, str]:
@@ -111,6 +113,7 @@ class Turn:
     before: dict[Option, str] = field(default_factory=dict)
     configured: tuple[Difference, ...] = ()
     _is_configured: bool = False
+    _is_deployed: bool = False
     _is_passed: bool = False
 
     def run(self) -> None:
@@ -137,17 +140,18 @@ class Turn:
         )
 
     def take_back(self) -> None:
-        """The version and the options that were there before; raises a `DeployError`."""
-        state = self._calmed_down()
+        """The version and the options that were there before; raises a `DeployError`.
+
+        What came last goes back first: it meets again what it was healthy with.
+        """
+        self._calm_down()
         self.watch.mark()
-        if state is None:
-            raise NotHealthy("The environment is gone.")
-        if self.back_to and not self._is_back(state):
-            self._ask(lambda: self._beanstalk.deploy(self.back_to), self._runs(self.back_to))
-            self.watch.pass_gate(self.back_to)
-        if self.configured:
-            self._unset_options()
-            self.watch.pass_gate(self.back_to or self._label)
+        if self._is_deployed:
+            self._put_version_back()
+            self._put_options_back()
+        else:
+            self._put_options_back()
+            self._put_version_back()
 
     @property
     def can_go_back(self) -> bool:
@@ -183,6 +187,27 @@ class Turn:
         return None
 
     def _create(self) -> None:
+        """Again for a while where what is missing is a role, which IAM may just have made."""
+        ends_at = self.watch.clock.now() + YOUNG_SECONDS
+        while True:
+            try:
+                self._create_once()
+            except (NotHealthy, Refused) as error:
+                if self.watch.clock.now() >= ends_at or not self._is_for_lack_of_a_role(error):
+                    raise
+            else:
+                return
+            self.watch.say(Kind.WAITING, "waiting for Elastic Beanstalk to know the new roles")
+            self.watch.clock.sleep(self.watch.patience.poll_seconds)
+            self.watch.mark()
+
+    def _is_for_lack_of_a_role(self, error: DeployError) -> bool:
+        """Whether nothing was made, and one of our roles is named as the reason."""
+        config = self.place.config
+        is_named = any(role in str(error) for role in (config.instance_role, config.service_role))
+        return is_named and self.watch.settle() is None
+
+    def _create_once(self) -> None:
         options, beanstalk = self.place.wanted_options(), self._beanstalk
         self._validate(options, exists=False)
         platform = find_platform(self.place.aws, self.place.region)
@@ -215,6 +240,7 @@ class Turn:
     def _deploy(self, state: EnvironmentState) -> None:
         self.place.release.remember(self.back_to)
         self.watch.say(Kind.DOING, f"deploying {self._label} in place of {state.version}")
+        self._is_deployed = True
         if self._ask(lambda: self._beanstalk.deploy(self._label), self._runs(self._label)):
             self._pass_gate()
 
@@ -223,12 +249,16 @@ class Turn:
         self.is_changed = self.is_changed or bool(self.back_to)
         if not self._is_passed:
             self._pass_gate()
+        release = self.place.release
+        self._tidy(release.confirm, "is not noted as such")
+        self._tidy(lambda: release.prune(self.watch), "older versions are still there")
+
+    def _tidy(self, act: Callable[[], None], otherwise: str) -> None:
+        """What may as well be done by the next deployment."""
         try:
-            self.place.release.confirm()
+            act()
         except DeployError as error:
-            self.watch.say(
-                Kind.TROUBLE, f"{self._label} is healthy, and not noted as such: {error}"
-            )
+            self.watch.say(Kind.TROUBLE, f"{self._label} is healthy, and {otherwise}: {error}")
 
     def _pass_gate(self) -> None:
         self.watch.pass_gate(self._label)
@@ -271,44 +301,64 @@ class Turn:
     def _say_what_does_not_hold(self, different: tuple[Difference, ...]) -> None:
         self.watch.say(Kind.TROUBLE, f"Elastic Beanstalk keeps its own value of {named(different)}")
 
-    def _calmed_down(self) -> EnvironmentState | None:
-        """What stands when nothing is under way; what still is is called off, if it can be."""
+    def _calm_down(self) -> None:
+        """Returns when nothing is under way; what still is is called off, if it can be.
+
+        Raises `NotHealthy` when there is nothing to go back from.
+        """
         seen = self.watch.seen
         if seen is not None and seen.is_under_way and seen.is_abortable:
             self.watch.say(Kind.DOING, "calling off the update that is under way")
             self.watch.insist(self._beanstalk.abort, self._is_calming_down)
-        return self.watch.settle()
+        state = self.watch.settle()
+        if state is None:
+            raise NotHealthy("The environment is gone.")
+        if self.back_to and state.version not in (self.back_to, self._label):
+            raise NotHealthy(f"Somebody else has deployed {state.version}, which stays.")
 
     def _is_calming_down(self) -> bool:
         state = self.watch.look()
         return state is None or state.status == "Aborting" or state.is_ready
 
-    def _is_back(self, state: EnvironmentState) -> bool:
-        """Whether the service has put the version before back by itself, and it is healthy."""
-        if state.version != self.back_to:
-            self.watch.say(Kind.DOING, f"going back to {self.back_to}")
-            return False
+    def _put_version_back(self) -> None:
+        running = self._running()
+        if not self.back_to or (running == self.back_to and not self._is_deployed):
+            return
+        if running == self.back_to and self._is_back():
+            return
+        self.watch.settle()
+        self.watch.mark()
+        self.watch.say(Kind.DOING, f"deploying {self.back_to} again")
+        self._ask(lambda: self._beanstalk.deploy(self.back_to), self._runs(self.back_to))
+        self.watch.pass_gate(self.back_to)
+
+    def _is_back(self) -> bool:
+        """Whether the service has put the version back by itself: healthy, and on every instance.
+
+        A deployment that fails half way leaves the new version where it had got to.
+        """
         try:
             self.watch.pass_gate(self.back_to)
         except NotHealthy:
-            self.watch.say(Kind.DOING, f"deploying {self.back_to} once more")
-            self.watch.settle()
-            self.watch.mark()
             return False
-        return True
+        return self._beanstalk.find_running() <= {self.back_to}
 
-    def _unset_options(self) -> None:
+    def _put_options_back(self) -> None:
+        if not self.configured:
+            return
         changed = [each.option for each in self.configured]
         values = {option: self.before[option] for option in changed if option in self.before}
         added = [option for option in changed if option not in self.before]
-        standing = self._beanstalk.find_options()
-        if not differences(values, standing) and not any(option in standing for option in added):
-            return
-        self.watch.say(Kind.DOING, f"setting {named(self.configured)} back")
-        self._ask(
-            lambda: self._beanstalk.configure(values, removed=added),
-            self._is_under_way,
-        )
+        running, standing = self._running(), self._beanstalk.find_options()
+        if differences(values, standing) or any(option in standing for option in added):
+            self.watch.mark()
+            self.watch.say(Kind.DOING, f"setting {named(self.configured)} back")
+            self._ask(lambda: self._beanstalk.configure(values, removed=added), self._is_under_way)
+        self.watch.pass_gate(running)
+
+    def _running(self) -> str:
+        state = self.watch.settle()
+        return state.version if state else ""
 
     @property
     def _label(self) -> str:

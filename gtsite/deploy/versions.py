@@ -23,6 +23,11 @@ NOT_THERE = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
 KEY_DIGITS = 12
 REPLACES = "in place of "
 PASSED = "passed its health gate"
+LABEL = "git-"
+"""What every label of a bundle begins with."""
+
+KEPT = 20
+"""Versions of a region that stay to go back to; an account has room for 1,000 of all its sites."""
 
 
 class VersionFailed(DeployError):
@@ -111,6 +116,19 @@ class Release:
         noted = found.description if found else ""
         return noted.removeprefix(REPLACES) if noted.startswith(REPLACES) else ""
 
+    def prune(self, watch: Watch) -> None:
+        """Deletes our own versions but for the newest, and those that an environment runs."""
+        in_use = {each.version for each in self.beanstalk.list_environments()}
+        ours = [each for each in self.beanstalk.list_versions() if self._is_ours(each)]
+        for each in sorted(ours, key=_age)[KEPT:]:
+            if each.label not in in_use:
+                watch.say(Kind.DOING, f"deleting {each.label}, older than the newest {KEPT}")
+                self.beanstalk.delete_version(each.label, with_bundle=True)
+
+    def _is_ours(self, version: VersionState) -> bool:
+        folder = f"{self.config.application}/"
+        return version.label.startswith(LABEL) and version.key.startswith(f"{folder}{LABEL}")
+
     def _describe(self, text: str) -> None:
         found = self.beanstalk.find_version(self.bundle.label)
         if found is not None and found.description != text:
@@ -162,6 +180,10 @@ class Release:
     @property
     def _key(self) -> str:
         return bundle_key(self.config, self.bundle)
+
+
+def _age(version: VersionState) -> float:
+    return -version.created_at.timestamp() if version.created_at else 0
 
 
 def _checksum(bundle: Bundle) -> str:

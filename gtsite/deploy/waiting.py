@@ -3,6 +3,7 @@
 The service's own word is not enough: the site itself has to answer, as Route 53 will ask it.
 """
 
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -37,6 +38,34 @@ class Clock:
         time.sleep(seconds)
 
 
+class Stopped(Exception):
+    """The operator ended the run while something was waited for."""
+
+
+class StoppableClock(Clock):
+    """A clock whose sleepers can all be woken, by `Stopped`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """In slices, so that nobody waits for a long sleep."""
+        ends_at = self.now() + seconds
+        while not self._stopped.is_set():
+            self._clock.sleep(min(max(ends_at - self.now(), 0), 1))
+            if self.now() >= ends_at:
+                break
+        if self._stopped.is_set():
+            raise Stopped
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How often Elastic Beanstalk is asked, and for how long one change is waited for.
@@ -49,6 +78,21 @@ class Patience:
     longest_seconds: float = 1800
     settled_looks: int = 3
     ill_looks: int = 24
+
+
+def wait_until(holds: Callable[[], bool], patience: Patience) -> bool:
+    """Asks until it holds or patience ends. A service that fails for a moment is asked again."""
+    end = time.monotonic() + patience.longest_seconds
+    while True:
+        try:
+            if holds():
+                return True
+        except (Throttled, Unreachable):
+            if time.monotonic() >= end:
+                raise
+        if time.monotonic() >= end:
+            return False
+        time.sleep(patience.poll_seconds)
 
 
 @dataclass(slots=True, kw_only=True)

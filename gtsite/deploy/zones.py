@@ -1,14 +1,13 @@
 """Which hosted zone of Route 53 a name belongs to, and what it holds under that name."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 from gtsite.deploy.aws import Aws
-from gtsite.deploy.errors import DeployError, OutOfPatience, Throttled, Unreachable
-from gtsite.deploy.waiting import Patience
+from gtsite.deploy.errors import DeployError, OutOfPatience
+from gtsite.deploy.waiting import Patience, wait_until
 from gtsite.wording import listed
 
 Record = dict[str, Any]
@@ -134,21 +133,6 @@ def change_records(
             f"Route 53 has accepted the change of {zone.name} and not yet spread it to all its "
             "servers: that goes on by itself, run the command again later."
         )
-
-
-def wait_until(holds: Callable[[], bool], patience: Patience) -> bool:
-    """Asks until it holds or patience ends. A service that fails for a moment is asked again."""
-    end = time.monotonic() + patience.longest_seconds
-    while True:
-        try:
-            if holds():
-                return True
-        except (Throttled, Unreachable):
-            if time.monotonic() >= end:
-                raise
-        if time.monotonic() >= end:
-            return False
-        time.sleep(patience.poll_seconds)
 
 
 def plain(name: str) -> str:

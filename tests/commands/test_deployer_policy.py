@@ -72,14 +72,13 @@ def test_the_deployer_may_do_what_the_command_does_and_the_command_does_what_it_
         run(site, "secret", act)
     run(site, "restart", *QUICK)
     run(site, "down", "--with-data", "global-serverless", "--with-secret", "--yes", *QUICK)
-    command, names, environments = deployer_policies(site.config, ACCOUNT).values()
+    command, names, environments, roles = deployer_policies(site.config, ACCOUNT).values()
     asked = all_needs(recorded, ACCOUNT)
-    assert denied(asked, command, names, environments) == []
-    assert unused(asked, command, names) == set(SELDOM)
+    assert denied(asked, command, names, environments, roles) == []
+    assert unused(asked, command, names, roles) == set(SELDOM)
     for each in asked:
-        assert not is_allowed(each, without(each.action, command), without(each.action, names)), (
-            each
-        )
+        left = [without(each.action, document) for document in (command, names, roles)]
+        assert not is_allowed(each, *left), each
 
 
 def test_every_document_has_room_as_a_policy_of_its_own() -> None:

@@ -22,6 +22,7 @@ from gtsite.deploy.config import Config
 from gtsite.deploy.errors import AccessDenied, OutOfPatience
 from gtsite.deploy.steps import Findings, tell_nobody
 from gtsite.deploy.waiting import Patience
+from gtsite.deploy.zones import ZoneUnclear
 from tests.deploy.test_routing import carry_out, make_zone, put_record, records, sentences
 from tests.support.calls import answering, changing, denied, interrupted_after, recorded
 from tests.support.cloud import Cloud
@@ -125,6 +126,18 @@ def test_one_for_another_name_is_not(name: str, config: Config, aws: Aws, cloud:
 
     with rewritten(one, aws, issued):
         assert len(plan(one, aws).steps) == 1 + 1
+        assert find_certificates(one, aws) == {}
+
+
+def test_one_that_browsers_do_not_trust_is_not(config: Config, aws: Aws, cloud: Cloud) -> None:
+    one = replace(config, regions=config.regions[:1])
+    request(cloud, one.home, DOMAIN)
+
+    def issue_privately(answer: dict[str, Any]) -> None:
+        issued(answer)
+        answer["CertificateSummaryList"][0]["Type"] = "PRIVATE"
+
+    with rewritten(one, aws, issue_privately):
         assert find_certificates(one, aws) == {}
 
 
@@ -246,22 +259,49 @@ def test_a_domain_too_long_for_a_certificate_is_a_problem(config: Config, aws: A
     assert "has 75 characters, and Certificate Manager takes 64" in problem.sentence
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "is_in_the_way"),
+    [
+        ("example.com", ['0 issue "letsencrypt.org"'], True),
+        ("www.example.com", ['0 issue ";"'], True),
+        ("example.com", ['0 issue "letsencrypt.org"', '0 issue "amazon.com"'], False),
+        ("example.com", ['0 iodef "mailto:ada@example.com"'], False),
+        ("other.example.com", ['0 issue "letsencrypt.org"'], False),
+    ],
+)
+def test_a_caa_record_that_leaves_amazon_out_is_a_problem(
+    name: str,
+    values: list[str],
+    is_in_the_way: bool,
+    zone: str,
+    config: Config,
+    aws: Aws,
+    cloud: Cloud,
+) -> None:
+    record = {"Type": "CAA", "TTL": 60, "ResourceRecords": [{"Value": each} for each in values]}
+    put_record(cloud, zone, {"Name": f"{name}.", **record})
+
+    problems = plan(config, aws).problems
+
+    assert [values[0] in each.sentence for each in problems] == [True] * is_in_the_way
+
+
 def test_wherever_it_is_interrupted_the_next_run_does_the_rest_and_nothing_twice(
     zone: str, config: Config, aws: Aws, cloud: Cloud
 ) -> None:
     """In the first region, which is the one to write the proof."""
-    two, calls = replace(config, regions=config.regions[:2]), 0
+    one, calls = replace(config, regions=config.regions[:1]), 0
     while True:
-        findings, calls = plan(two, aws), calls + 1
+        findings, calls = plan(one, aws), calls + 1
         try:
-            with interrupted_after(aws, "acm", calls - 1, two.home):
+            with interrupted_after(aws, "acm", calls - 1, one.home):
                 carry_out(findings)
             break
         except KeyboardInterrupt:
-            carry_out(plan(two, aws))
-        assert plan(two, aws) == Findings()
-        assert [len(each) for each in certificates(cloud, two).values()] == [1, 1]
-        remove_certificates(two, aws, tell_nobody, patience=SHORT)
+            carry_out(plan(one, aws))
+        assert plan(one, aws) == Findings()
+        assert [len(each) for each in certificates(cloud, one).values()] == [1]
+        remove_certificates(one, aws, tell_nobody, patience=SHORT)
         assert records(cloud, zone, proof_name(DOMAIN)) == {}
     assert calls > 6  # it lists, requests, lists, reads tags, describes, tags and lists again
 
@@ -277,6 +317,20 @@ def test_what_was_requested_here_is_removed_with_its_proof_and_nothing_else(
 
     assert certificates(cloud, config) == {config.home: [theirs], "eu-west-1": [], "us-east-2": []}
     assert records(cloud, zone, proof_name(DOMAIN)) == {}
+
+
+def test_with_two_zones_of_one_name_nothing_is_removed(
+    zone: str, config: Config, aws: Aws, cloud: Cloud
+) -> None:
+    one = replace(config, regions=config.regions[:1])
+    carry_out(plan(one, aws))
+    make_zone(cloud, "example.com")
+
+    with pytest.raises(ZoneUnclear, match="has 2 public hosted zones"):
+        remove_certificates(one, aws, tell_nobody, patience=SHORT)
+
+    assert records(cloud, zone, proof_name(DOMAIN)) != {}
+    assert len(certificates(cloud, one)[one.home]) == 1
 
 
 def test_a_proof_that_another_certificate_is_renewed_by_stays(

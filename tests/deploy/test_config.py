@@ -127,6 +127,11 @@ def test_a_cname_is_the_same_in_every_region_and_the_accounts_own() -> None:
     assert len(longest) <= 63
 
 
+@pytest.mark.parametrize("domain", ["example.com", "xn--e1afmkfd.xn--p1ai", "a.b.example.co.uk"])
+def test_a_domain_may_be_at_the_top_or_in_another_alphabet(domain: str) -> None:
+    assert checked(Config(regions=REGIONS, domain=domain)).domain == domain
+
+
 def test_the_scheme_follows_the_domain() -> None:
     assert Config().scheme == "http"
     assert Config(domain="www.example.com").scheme == "https"

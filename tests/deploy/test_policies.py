@@ -16,6 +16,7 @@ from tests.support.iam.evaluation import Document, Request, is_allowed, matches,
 ACCOUNT, OTHER = "123456789012", "210987654321"
 HOME = "us-west-2"
 RECORDS = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+TYPES = "route53:ChangeResourceRecordSetsRecordTypes"
 
 
 def may(request: tuple[str, str], *documents: Document, region: str = HOME, **keys: str) -> bool:
@@ -72,13 +73,31 @@ class TestDeployer:
     def test_no_role_but_ours(self, deployer: tuple[Document, ...]) -> None:
         ours, other = (f"arn:aws:iam::{ACCOUNT}:role/{each}" for each in ("meridian-service", "x"))
         for action in ("iam:CreateRole", "iam:DeleteRole", "iam:PassRole"):
-            assert may((action, ours), *deployer)
-            assert not may((action, other), *deployer)
+            given = {"iam__PassedToService": "ec2.amazonaws.com"}
+            assert may((action, ours), *deployer, **given)
+            assert not may((action, other), *deployer, **given)
 
     def test_a_role_is_not_given_to_another_service(self, deployer: tuple[Document, ...]) -> None:
         passing = ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/meridian-instance")
         assert may(passing, *deployer, iam__PassedToService="ec2.amazonaws.com")
         assert not may(passing, *deployer, iam__PassedToService="lambda.amazonaws.com")
+
+    @pytest.mark.parametrize("action", ["PutRolePolicy", "UpdateAssumeRolePolicy", "CreateRole"])
+    def test_a_pipeline_without_the_last_document_cannot_widen_a_role(
+        self, deployer: tuple[Document, ...], action: str
+    ) -> None:
+        (*pipeline, roles) = deployer
+        widening = (f"iam:{action}", f"arn:aws:iam::{ACCOUNT}:role/meridian-instance")
+        assert may(widening, roles)
+        assert not may(widening, *pipeline)
+
+    @pytest.mark.parametrize("kind", ["platform-assets", "env-resources"])
+    def test_what_aws_keeps_for_the_platform_may_be_read(
+        self, deployer: tuple[Document, ...], kind: str
+    ) -> None:
+        file = f"arn:aws:s3:::elasticbeanstalk-{kind}-{HOME}/stalks/one"
+        assert may(("s3:GetObject", file), *deployer)
+        assert not may(("s3:PutObject", file), *deployer)
 
     def test_no_policy_is_attached_but_elastic_beanstalks_own(
         self, deployer: tuple[Document, ...]
@@ -93,14 +112,16 @@ class TestDeployer:
     def test_no_record_but_of_the_domain(self, deployer: tuple[Document, ...]) -> None:
         change = ("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z1")
 
-        def may_change(*names: str) -> bool:
+        def may_change(*names: str, kind: str = "A") -> bool:
             action, resource = change
-            request = Request(action=action, resource=resource, context={RECORDS: names})
+            context = {RECORDS: names, TYPES: (kind,)}
+            request = Request(action=action, resource=resource, context=context)
             return is_allowed(request, *deployer)
 
         assert may_change("www.example.com", "_abc.www.example.com")
         assert not may_change("www.example.com", "example.com")
         assert not may_change("mail.example.com")
+        assert not may_change("www.example.com", kind="NS")
 
     def test_no_certificate_is_deleted_but_ours(self, deployer: tuple[Document, ...]) -> None:
         deleting = ("acm:DeleteCertificate", arn("acm", "certificate/1"))

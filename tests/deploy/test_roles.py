@@ -13,6 +13,7 @@ from gtsite.deploy.policies import SERVICE_POLICIES, instance_policy, instance_t
 from gtsite.deploy.preflight import Identity
 from gtsite.deploy.roles import plan_roles, remove_roles
 from gtsite.deploy.steps import Findings, News, tell_nobody
+from gtsite.deploy.waiting import Patience
 from tests.support.cloud import Cloud
 
 ACCOUNT = "123456789012"
@@ -37,7 +38,7 @@ OTHER_TRUST = {
 
 @pytest.fixture
 def iam(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(roles, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(roles, "PATIENCE", Patience(poll_seconds=0, longest_seconds=60))
     return cloud.client("iam", "us-east-1")
 
 
@@ -192,7 +193,7 @@ class TestStrangers:
 def test_what_iam_does_not_show_in_time_ends_with_what_to_do(
     iam: Any, aws: Aws, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roles, "LONGEST_SECONDS", 0.0)
+    monkeypatch.setattr(roles, "PATIENCE", Patience(longest_seconds=0))
     steps = plan(config, aws).steps
     ask = aws.ask
 

@@ -5,19 +5,22 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from gtsite.deploy.aws import Aws
 from gtsite.deploy.bundle import Bundle
 from gtsite.deploy.config import Config
-from gtsite.deploy.errors import BadConfig
+from gtsite.deploy.errors import BadConfig, Unreachable
 from gtsite.deploy.rollout import Outcome, RegionPlan, Verdict, roll_out
 from gtsite.deploy.steps import Kind, News
-from gtsite.deploy.teardown import NotRemoved, plan_removal
+from gtsite.deploy.teardown import NotRemoved, plan_removal, remove_environments
 from gtsite.deploy.waiting import Clock
 from tests.support.beanstalk import (
     GREEN_THEN_RED,
+    HALF_WAY,
     LAUNCH_FAILED,
     NEVER_ENDS,
     RED,
@@ -37,6 +40,7 @@ CREATION = [
     "CreateEnvironment",
     "UpdateApplicationVersion",
 ]
+YOUNG = "waiting for Elastic Beanstalk to know the new roles"
 FEWEST_STEPS, MOST_STEPS = 6, 40
 """Of one region's turn, each of which a run is broken off at."""
 
@@ -259,7 +263,7 @@ def test_after_a_failed_region_nothing_of_the_next_is_looked_at_during_the_run(
 
 @pytest.mark.parametrize(
     "play",
-    [RED, ROLLED_BACK, WITH_ERRORS, GREEN_THEN_RED, NEVER_ENDS],
+    [RED, ROLLED_BACK, HALF_WAY, WITH_ERRORS, GREEN_THEN_RED, NEVER_ENDS],
     ids=lambda each: each.ending,
 )
 def test_however_a_deployment_fails_the_region_is_back_on_what_it_ran(
@@ -271,6 +275,7 @@ def test_however_a_deployment_fails_the_region_is_back_on_what_it_ran(
 
     assert _verdicts(outcome) == [(FIRST, Verdict.ROLLED_BACK, A.label)]
     assert standing.environment(FIRST).version == A.label
+    assert standing.environment(FIRST).strays == set()
     assert standing.environment(FIRST).is_ready
 
 
@@ -298,7 +303,7 @@ def test_what_the_platform_rolled_back_and_left_ill_is_deployed_once_more(standi
     standing.cloud.beanstalk.serve(FIRST, 503)
 
     def tell(news: News) -> None:
-        if "once more" in news.sentence:
+        if news.sentence == f"deploying {A.label} again":
             standing.cloud.beanstalk.serve(FIRST, None)
 
     outcome = roll_out(
@@ -379,6 +384,50 @@ def test_options_that_fail_are_set_back_and_new_ones_taken_out(standing: Stage) 
     assert standing.changes(SECOND) == []
 
 
+def test_options_that_fail_are_set_back_before_any_version_has_to_live_with_them(
+    standing: Stage,
+) -> None:
+    before = dict(standing.environment(FIRST).options)
+    standing.config = replace(standing.config, environment={"COLOUR": "teal"})
+    standing.cloud.beanstalk.play(FIRST, RED)
+
+    outcome = standing.up(B, only=[FIRST])
+
+    asked = [each.request for each in standing.cloud.beanstalk.changes]
+    assert _verdicts(outcome)[0] == (FIRST, Verdict.ROLLED_BACK, A.label)
+    assert standing.environment(FIRST).options == before
+    assert not any("EnvironmentName" in each and "VersionLabel" in each for each in asked)
+
+
+def test_options_that_the_platform_did_not_take_are_still_wanted(standing: Stage) -> None:
+    standing.config = replace(standing.config, environment={"COLOUR": "teal"})
+    standing.cloud.beanstalk.play(FIRST, ROLLED_BACK)
+    standing.up(A, only=[FIRST])
+
+    (step,) = standing.plan(A, [FIRST])[0].findings.steps
+
+    assert step.sentence == "set the variable COLOUR in meridian-us-west-2"
+
+
+def test_what_somebody_else_deployed_meanwhile_stays(standing: Stage) -> None:
+    def tell(news: News) -> None:
+        if "update is complete" in news.sentence:
+            there = standing.environment(FIRST)
+            there.content = replace(there.content, version="git-theirs")
+
+    outcome = roll_out(
+        standing.plan(B, [FIRST]),
+        parallel=False,
+        patience=standing.patience,
+        tell=tell,
+        clock=PassingClock(),
+    )
+
+    assert _verdicts(outcome) == [(FIRST, Verdict.FAILED, "git-theirs")]
+    assert "Somebody else has deployed git-theirs" in outcome.regions[0].sentence
+    assert _updates(standing) == [FIRST]
+
+
 def test_version_and_options_both_go_back(standing: Stage) -> None:
     before = dict(standing.environment(FIRST).options)
     standing.config = replace(standing.config, most_instances=6)
@@ -412,6 +461,40 @@ def test_an_ill_region_with_nothing_to_do_stops_the_run_unchanged(standing: Stag
 
 
 # Trouble on the way
+
+
+@pytest.mark.parametrize("operation", ["ValidateConfigurationSettings", "CreateEnvironment"])
+def test_a_role_that_is_too_young_is_waited_for(stage: Stage, operation: str) -> None:
+    stage.cloud.beanstalk.region(FIRST).profile_unknown_to[operation] = 2
+
+    assert stage.up(A, only=[FIRST]).is_good
+    assert stage.said(Kind.WAITING).count(YOUNG) == 2
+
+
+def test_a_role_that_stays_unknown_fails_after_a_minute(stage: Stage) -> None:
+    stage.cloud.beanstalk.region(FIRST).profile_unknown_to["CreateEnvironment"] = 1000
+
+    outcome = stage.up(A, only=[FIRST])
+
+    assert outcome.regions[0].verdict is Verdict.FAILED
+    assert "instance profile meridian-instance" in outcome.regions[0].sentence
+    assert 1 < stage.said(Kind.WAITING).count(YOUNG) <= 60 / stage.patience.poll_seconds
+
+
+def test_a_region_that_is_down_stops_no_other(
+    standing: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Aws.ask
+
+    def without_the_third(aws: Aws, service: str, region: str, *rest: str, **request: Any) -> Any:
+        if region == THIRD:
+            raise Unreachable(f"{region} is down.")
+        return ask(aws, service, region, *rest, **request)
+
+    monkeypatch.setattr(Aws, "ask", without_the_third)
+
+    assert [len(plan.findings.problems) for plan in standing.plan(B)] == [0, 0, 1]
+    assert standing.up(B, only=[FIRST, SECOND]).is_good
 
 
 def test_somebody_elses_update_is_waited_for(standing: Stage) -> None:
@@ -688,6 +771,49 @@ def test_https_is_planned_for_once_the_certificate_is_there(standing: Stage) -> 
     assert "have meridian-us-west-2 listen for HTTPS once its certificate is issued" in sentences
 
 
+def test_versions_are_deleted_but_for_the_newest_those_in_use_and_others(
+    standing: Stage,
+) -> None:
+    there, key = standing.cloud.beanstalk.region(FIRST), "meridian/git-old-{}.zip"
+    (newest,) = there.versions
+    old = [
+        replace(
+            newest,
+            label=f"git-old-{age}",
+            key=key.format(age),
+            created=newest.created - timedelta(days=age),
+        )
+        for age in range(1, 31)
+    ]
+    others = replace(old[-1], label="theirs"), replace(old[-1], label="git-theirs", key="their.zip")
+    there.versions += [*old, *others]
+    standing.cloud.beanstalk.stand(
+        FIRST, application="meridian", name="theirs", version="git-old-29"
+    )
+    place = {"Bucket": newest.bucket, "Key": key.format(30)}
+    standing.cloud.client("s3", FIRST).put_object(Body=b"zip", **place)
+
+    standing.up(B, only=[FIRST])
+
+    newest_twenty = {A.label, B.label, *(each.label for each in old[:18])}
+    kept = {each.label for each in there.versions}
+    assert kept == newest_twenty | {"git-old-29", "theirs", "git-theirs"}
+    found = standing.cloud.client("s3", FIRST).list_objects_v2(Bucket=newest.bucket)["Contents"]
+    assert place["Key"] not in [each["Key"] for each in found]
+
+
+def test_old_versions_that_cannot_be_deleted_fail_no_deployment(
+    standing: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gtsite.deploy.versions.KEPT", 1)
+    standing.cloud.beanstalk.refuse(
+        FIRST, "SourceBundleDeletionException", "Not now.", operation="DeleteApplicationVersion"
+    )
+
+    assert standing.up(B, only=[FIRST]).is_good
+    assert "older versions are still there" in standing.said(Kind.TROUBLE)[0]
+
+
 # What is not ours, or cannot be
 
 
@@ -840,6 +966,28 @@ def test_an_end_in_one_region_that_fails_is_said_and_the_others_are_ended(standi
     assert standing.environment(SECOND).exists
     standing.remove()
     assert standing.cloud.beanstalk.region(SECOND).applications == {}
+
+
+def test_ctrl_c_ends_an_end_in_every_region_without_waiting_for_it(standing: Stage) -> None:
+    for region in standing.config.regions:
+        standing.cloud.beanstalk.play(region, NEVER_ENDS)
+    troubles = []
+
+    def tell(news: News) -> None:
+        troubles.extend([news.sentence] if news.kind is Kind.TROUBLE else [])
+        if "to be gone" in news.sentence and news.region == SECOND:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        remove_environments(
+            standing.config,
+            standing.config.regions,
+            standing.aws,
+            replace(standing.patience, longest_seconds=10, poll_seconds=1),
+            tell,
+        )
+
+    assert troubles == []
 
 
 def test_an_end_whose_answers_are_lost_is_an_end(standing: Stage) -> None:

@@ -472,6 +472,17 @@ def test_the_last_region_that_takes_visitors_is_evacuated_by_force_only(
     assert (still, now) == (["eu-west-1"], ["us-west-2", "eu-west-1"])
 
 
+def test_a_region_whose_record_minds_no_health_check_is_not_said_to_be_evacuated(
+    routed: str, config: Config, aws: Aws, cloud: Cloud
+) -> None:
+    record = records(cloud, routed)["eu-west-1"]
+    del record["HealthCheckId"]
+    put_record(cloud, routed, record)
+
+    with pytest.raises(CannotRoute, match="does not go by its health check"):
+        evacuate(config, "eu-west-1", aws, tell_nobody)
+
+
 @pytest.mark.usefixtures("routed")
 def test_a_region_without_a_health_check_cannot_be_evacuated(config: Config, aws: Aws) -> None:
     with pytest.raises(CannotRoute, match="us-east-1 has no health check"):

@@ -187,6 +187,12 @@ def test_no_option_is_set_in_two_places() -> None:
     assert set(settings_of_the_bundle()) & set(from_here) == set()
 
 
+def test_no_option_of_the_bundle_counts_instances_which_deploy_toml_does() -> None:
+    """To keep one in service of at most one is what CloudFormation refuses."""
+    names = {name for _, name in settings_of_the_bundle()}
+    assert names & {"MinSize", "MaxSize", "MinInstancesInService", "MaxBatchSize"} == set()
+
+
 def test_the_rules_of_health_are_a_document_that_can_be_read() -> None:
     rules = settings_of_the_bundle()[
         "aws:elasticbeanstalk:healthreporting:system", "ConfigDocument"
@@ -240,7 +246,7 @@ def test_hooks_are_programs_that_stop_at_the_first_error() -> None:
 # What the bundle holds
 
 
-def test_the_bundle_has_what_the_site_needs_and_nothing_of_its_development(
+def test_an_instance_has_what_the_site_needs_every_version_of_it_said_and_nothing_else(
     content: bytes, instance: Instance
 ) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -249,7 +255,10 @@ def test_the_bundle_has_what_the_site_needs_and_nothing_of_its_development(
     packages = json.loads(
         instance.run("pip", "list", "--format=json", "--disable-pip-version-check")
     )
-    assert {"pytest", "moto", "aiohttp", "mypy"} & {each["name"] for each in packages} == set()
+    installed = {f"{each['name']}=={each['version']}".lower() for each in packages}
+    asked = re.sub(r"\[.*?\]", "", (PROJECT / "requirements.txt").read_text()).splitlines()
+    came_with_python = {each for each in installed if each.startswith(("pip==", "setuptools=="))}
+    assert installed - came_with_python == {line for line in asked if "==" in line}
 
 
 def test_every_instance_names_its_files_alike(
@@ -354,3 +363,10 @@ def test_every_line_of_its_log_is_json_and_none_has_the_key(site: Production) ->
     lines = [json.loads(line) for line in said.splitlines()]
     assert {"gunicorn.error", "gtsite.access"} <= {line["logger"] for line in lines}
     assert SECRET_KEY not in said
+
+
+def test_a_warning_is_a_line_like_any_other(instance: Instance, variables: dict[str, str]) -> None:
+    warn = ("python", "-c", "import gtsite.wsgi, warnings; warnings.warn('Careful')")
+    lines = [json.loads(line) for line in instance.run(*warn, **variables).splitlines()]
+    (told,) = (line["message"] for line in lines if line["logger"] == "py.warnings")
+    assert "UserWarning: Careful" in told

@@ -1,5 +1,7 @@
 """The site's key in Secrets Manager: the same in every region, changed in steps, never shown."""
 
+import json
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -22,6 +24,7 @@ from gtsite.deploy.secret import (
 )
 from gtsite.deploy.steps import News, tell_nobody
 from gtsite.deploy.waiting import Patience
+from tests.support.answering import FixedAnswer
 from tests.support.cloud import Cloud
 
 NAME = "meridian/secret-key"
@@ -88,6 +91,28 @@ def test_made_twice_it_stays_as_it_is(config: Config, aws: Aws, cloud: Cloud) ->
     assert keys(cloud, config) == before
 
 
+def test_a_service_that_says_the_key_again_is_not_quoted(
+    config: Config, aws: Aws, answering: Callable[[FixedAnswer], str], operator: pytest.MonkeyPatch
+) -> None:
+    key = "k1." + GOOD
+    operator.setattr(secret, "_look", lambda *_: {})
+    operator.setattr(secret, "_new_key", lambda _number: key)
+    body = json.dumps({"__type": "ValidationException", "message": f"Value '{key}' is bad"})
+    url = answering(FixedAnswer(status=400, body=body))
+    operator.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)
+    with pytest.raises(Refused, match="ValidationException") as raised:
+        create_secret(config, aws, tell_nobody)
+    assert key not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_secret_that_is_not_shown_after_it_was_made_is_said_to_be_missing(
+    config: Config, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret, "_look", lambda *_: {})
+    with pytest.raises(SecretRefused, match="There is no secret meridian/secret-key"):
+        create_secret(config, aws, tell_nobody, IMPATIENT)
+
+
 def test_of_two_operators_who_make_it_the_first_ones_stands(
     config: Config, aws: Aws, cloud: Cloud
 ) -> None:
@@ -119,6 +144,13 @@ def test_with_another_home_the_secret_is_still_the_same_one(
     create_secret(moved, aws, tell_nobody)
     introduce_key(moved, aws, tell_nobody)
     assert len(keys(cloud, moved)) == 2
+
+
+def test_a_region_less_is_noted(config: Config, aws: Aws) -> None:
+    create_secret(config, aws, tell_nobody)
+    (note,) = plan_secret(replace(config, regions=config.regions[:2]), aws).notes
+    assert "is also in us-east-2, no longer among the regions" in note
+    assert "--remove-replica-regions us-east-2 --region us-west-2" in note
 
 
 def test_secrets_that_differ_are_found_and_not_shown(

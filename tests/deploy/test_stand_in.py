@@ -182,7 +182,6 @@ def test_version_and_options_are_not_taken_in_one_call(eb: Any) -> None:
         ({"OptionSettings": [_set("aws:no", "Such", "1")]}, "Unknown configuration setting"),
         ({"OptionSettings": [_set("aws:autoscaling:asg", "MinSize", "9")]}, "more than MaxSize"),
         ({"OptionSettings": [_set("aws:autoscaling:asg", "MinSize", "two")]}, "does not satisfy"),
-        ({"OptionSettings": [_set(*PROFILE, "nobody")]}, "instance profile nobody does not exist"),
         (
             {
                 "OptionSettings": [
@@ -193,8 +192,7 @@ def test_version_and_options_are_not_taken_in_one_call(eb: Any) -> None:
         ),
     ],
     ids=[
-        "application", "version", "platform", "cname", "option", "sizes", "number", "profile",
-        "variables",
+        "application", "version", "platform", "cname", "option", "sizes", "number", "variables",
     ],
 )  # fmt: skip
 def test_an_environment_that_cannot_be_is_refused(
@@ -206,9 +204,24 @@ def test_an_environment_that_cannot_be_is_refused(
     assert eb.describe_environments()["Environments"] == []
 
 
-def test_a_launch_without_an_instance_profile_fails(eb: Any) -> None:
-    _create(eb, OptionSettings=[])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "An environment has to have an instance profile."),
+        (
+            [_set(*PROFILE, "nobody")],
+            "The instance profile nobody associated with the environment does not exist.",
+        ),
+    ],
+    ids=["none", "unknown"],
+)
+def test_a_launch_without_an_instance_profile_fails(
+    eb: Any, options: list[dict[str, str]], sentence: str
+) -> None:
+    _create(eb, OptionSettings=options)
     assert _polled(eb, 3)[0] == "Terminated"
+    worst = eb.describe_events(EnvironmentName=NAME, Severity="ERROR")["Events"]
+    assert worst[-1]["Message"] == sentence
 
 
 def test_a_new_configuration_is_pending_until_it_is_in_place(eb: Any) -> None:

@@ -116,6 +116,17 @@ def test_checks_are_told_of_when_they_change_and_while_they_fail(
     assert statuses(3) == [200]
 
 
+def test_only_checks_that_there_are_are_remembered(client: Client, lines: Lines) -> None:
+    for _ in range(2):
+        client.get("/healthz/Koro")
+        assert "Koro" not in json.dumps(lines())
+    access = Access(lambda _: HttpResponse())
+    for n in range(9):
+        access(RequestFactory().get(f"/healthz/{n}"))
+    assert len(lines()) == 9
+    assert access._checks == {}
+
+
 def answered_by(answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
     return Access(lambda _: answer())(
         RequestFactory().get("/x/", headers={"X-Amzn-Trace-Id": f"Root={ROOT}"})

@@ -32,8 +32,10 @@ def record(message: object, *args: object, name: str = "gtsite.x", **more: objec
     """The line of such a record; `exc` is the error it tells of."""
     error = more.pop("exc", None)
     told = (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
+    level = more.pop("level", logging.WARNING)
+    assert isinstance(level, int)
     made = logging.getLogger(name).makeRecord(
-        name, logging.WARNING, __file__, 1, message, args, told, extra=more
+        name, level, __file__, 1, message, args, told, extra=more
     )
     return JsonLines("eu-west-1").format(made)
 
@@ -127,8 +129,12 @@ def test_of_a_trace_too_long_the_innermost_places_are_kept() -> None:
     assert found["message"] == "x"
 
 
-def test_a_request_that_was_refused_leaves_no_trace() -> None:
-    assert "trace" not in line("Not Found", exc=raised(KeyError()), status_code=404)
+def test_a_request_that_was_refused_leaves_no_trace_and_is_no_error_of_the_sites() -> None:
+    refused = record("Bad host", exc=raised(KeyError()), level=logging.ERROR, status_code=400)
+    assert "trace" not in json.loads(refused)
+    assert json.loads(refused)["level"] == "warning"
+    broken = record("Broken", exc=raised(KeyError()), level=logging.ERROR, status_code=500)
+    assert json.loads(broken)["level"] == "error"
     assert "trace" in line("Broken", exc=raised(KeyError()), status_code=500)
 
 
@@ -245,6 +251,8 @@ def test_in_production_every_request_has_one_line_that_does_not_say_who(
     answers.append(production.get("/", {**SENT, "Host": "marker.example"}))
     answers.append(production.get("/browse/", {"Host": HOST_NAME}))
     answers += signed_up(production)
+    answers.append(production.get(f"/healthz/{NAME}", SENT))
+    answers.append(sent_from_elsewhere(production))
     production.send(b"GET /\xff?" + SEARCH.encode() + b" HTTP/9\r\n" + NAME.encode() + b"\r\n\r\n")
 
     told = lines_of(production)[before:]
@@ -267,6 +275,15 @@ def signed_up(site: Production) -> list[Answer]:
     done = site.post("/viewers/sign-up/", sent, form.cookies)
     assert done.status == 302
     return [form, done]
+
+
+def sent_from_elsewhere(site: Production) -> Answer:
+    """A form from another site's page, whose address the browser tells in full."""
+    cookies = {"Cookie": "__Host-csrf=" + "x" * 32}
+    referer = {"Referer": f"https://mail.example/inbox/{NAME}/?q={SEARCH}"}
+    done = site._ask("POST", "/viewers/sign-in/", BY_TLS | cookies | referer, "x=1")
+    assert done.status == 403
+    return done
 
 
 def viewer(regions: ThreeRegions) -> str:

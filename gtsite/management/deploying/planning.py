@@ -65,7 +65,9 @@ class DeploymentPlan:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        return tuple(dict.fromkeys(self.findings.problems))
+        """Each sentence once, though several parts may have met the same trouble."""
+        said = {each.said: each for each in reversed(self.findings.problems)}
+        return tuple(reversed(said.values()))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -87,6 +89,13 @@ def make_plan(request: Request, aws: Aws, table: TableHome, patience: Patience) 
     being found out; what else goes wrong is a problem of the plan.
     """
     identity = find_identity(aws, request.config.home)
+    return plan_as(identity, request, aws, table, patience)
+
+
+def plan_as(
+    identity: Identity, request: Request, aws: Aws, table: TableHome, patience: Patience
+) -> DeploymentPlan:
+    """The same for whoever knows whose credentials these are."""
     check = partial(check_start, request.config, identity, aws)
     start = side_by_side({Area.START: partial(guarded, Area.START, check)})[Area.START]
     start += Findings(notes=_notes(request.config))

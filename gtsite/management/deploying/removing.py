@@ -24,7 +24,6 @@ from gtsite.management.deploying.planning import guarded
 from gtsite.management.deploying.reports import (
     about,
     bulleted,
-    problem_sentence,
     step_data,
     steps_table,
 )
@@ -145,7 +144,7 @@ def plan_lines(plan: RemovalPlan) -> list[str]:
     parts += ["", steps_table(plan.steps, "To be removed") if plan.steps else nothing]
     parts += bulleted("Good to know", "·", plan.findings.notes)
     parts += bulleted("What stays", "·", plan.kept)
-    parts += bulleted("In the way", "!", map(problem_sentence, plan.findings.problems))
+    parts += bulleted("In the way", "!", [each.said for each in plan.findings.problems])
     return lines(*parts)
 
 
@@ -155,7 +154,7 @@ def plan_data(plan: RemovalPlan) -> dict[str, Any]:
         "account": plan.identity.account,
         "application": plan.config.application,
         "steps": [step_data(each) for each in plan.steps],
-        "problems": [problem_sentence(each) for each in plan.findings.problems],
+        "problems": [each.said for each in plan.findings.problems],
         "kept": list(plan.kept),
     }
 

@@ -37,11 +37,12 @@ def plan_lines(plan: DeploymentPlan, *, costs: bool) -> list[str]:
         about(plan.request.config, plan.identity, plan.bundle, plan.request.regions)
     ]
     if plan.bundle is not None and not plan.start.problems:
-        parts += ["", steps_table(plan.steps, "To do")] if plan.steps else ["", _nothing(plan)]
+        if plan.steps or not plan.problems:
+            parts += ["", steps_table(plan.steps, "To do") if plan.steps else _nothing(plan)]
         parts += standing(plan)
         parts += ["", _cost_table(_costs(plan))] if costs else []
     parts += bulleted("Good to know", "·", plan.notes)
-    parts += bulleted("In the way", "!", map(problem_sentence, plan.problems))
+    parts += bulleted("In the way", "!", [each.said for each in plan.problems])
     return lines(*parts)
 
 
@@ -207,12 +208,6 @@ def bulleted(title: str, mark: str, sentences: Iterable[str]) -> list[Renderable
     if not shown.row_count:
         return []
     return ["", *([title] if title else []), shown]
-
-
-def problem_sentence(problem: Problem) -> str:
-    """Named by its region where the sentence does not name it."""
-    named = not problem.region or problem.region in problem.sentence
-    return problem.sentence if named else f"{problem.region}: {problem.sentence}"
 
 
 def standing(plan: DeploymentPlan) -> list[RenderableType]:

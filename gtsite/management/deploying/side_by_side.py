@@ -2,32 +2,31 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from typing import TypeVar
 
 K = TypeVar("K")
 T = TypeVar("T")
 
 
-def side_by_side(asked: Mapping[K, Callable[[], T]]) -> dict[K, T]:
-    """The answers, in the order asked; raises what the first failing one raised.
+def begin(question: Callable[[], T]) -> Future[T]:
+    """Asks in a daemon thread: nobody who presses Ctrl-C waits for a service that is silent."""
+    answer: Future[T] = Future()
 
-    The threads are daemons: nobody who presses Ctrl-C waits for a service that does not answer.
-    """
-    answers: SimpleQueue[tuple[K, T | None, BaseException | None]] = SimpleQueue()
-
-    def ask(name: K, question: Callable[[], T]) -> None:
+    def ask() -> None:
         try:
-            answers.put((name, question(), None))
+            answer.set_result(question())
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            answers.put((name, None, error))
+            answer.set_exception(error)
 
-    for name, question in asked.items():
-        threading.Thread(target=ask, args=(name, question), daemon=True).start()
-    found: dict[K, T] = {}
-    for _ in asked:
-        name, answer, error = answers.get()
-        if error is not None:
-            raise error
-        found[name] = answer  # type: ignore[assignment]
-    return {name: found[name] for name in asked}
+    threading.Thread(target=ask, daemon=True).start()
+    return answer
+
+
+def side_by_side(asked: Mapping[K, Callable[[], T]]) -> dict[K, T]:
+    """The answers, in the order asked; raises what the first failing one raised."""
+    begun = {name: begin(question) for name, question in asked.items()}
+    answered, _ = wait(begun.values(), return_when=FIRST_EXCEPTION)
+    for each in answered:
+        each.result()
+    return {name: each.result() for name, each in begun.items()}

@@ -1,7 +1,7 @@
 """What stands in every region, side by side, and where it is otherwise than it should be."""
 
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,20 +20,20 @@ from gtsite.deploy.routing import Route, find_routes
 from gtsite.deploy.steps import Area
 from gtsite.deploy.turns import named
 from gtsite.deploy.waiting import Patience
+from gtsite.management.deploying.acting import right_account
 from gtsite.management.deploying.planning import (
     NOBODY,
     DeploymentPlan,
     Request,
-    make_plan,
+    plan_as,
 )
 from gtsite.management.deploying.reports import (
     SHARED,
     address_table,
     bulleted,
-    problem_sentence,
     step_sentence,
 )
-from gtsite.management.deploying.side_by_side import side_by_side
+from gtsite.management.deploying.side_by_side import begin, side_by_side
 from gtsite.management.deploying.tables import TableHome, find_replica
 from gtsite.management.rendering import lines, table
 from gtsite.wording import NOTHING, listed
@@ -75,23 +75,26 @@ class Look:
 def look(request: Request, aws: Aws, home: TableHome) -> Look:
     """Asks everybody; who does not answer is a gap and not a failure.
 
-    Raises `CredentialsMissing` and `CredentialsRefused`, and what keeps the account unknown.
+    Raises `WrongAccount`, `CredentialsMissing` and `CredentialsRefused`, and what keeps the account
+    unknown.
     """
     config = request.config
-    plan = make_plan(request, aws, home, NO_WAITING)
-    asked: dict[str, Callable[[], RegionLook]] = {
-        region: partial(_look_at, request, plan.identity, region, aws, home)
-        for region in config.regions
-    }
-    routes, silence = _routes(config, aws)
-    regions = tuple(
-        replace(each, route=routes.get(each.region)) for each in side_by_side(asked).values()
+    identity = right_account(config, aws)
+    planned = begin(partial(plan_as, identity, request, aws, home, NO_WAITING))
+    routed = begin(partial(_routes, config, aws))
+    looks = side_by_side(
+        {
+            region: partial(_look_at, request, identity, region, aws, home)
+            for region in config.regions
+        }
     )
+    (routes, silence), plan = routed.result(), planned.result()
+    regions = tuple(replace(each, route=routes.get(each.region)) for each in looks.values())
     return Look(
         config=config,
-        identity=plan.identity,
+        identity=identity,
         regions=regions,
-        drift=tuple(_drift(plan, regions)),
+        drift=tuple(dict.fromkeys(_drift(plan, regions))),
         notes=tuple(each for each in (silence, *plan.notes) if each),
     )
 
@@ -175,10 +178,11 @@ def _routes(config: Config, aws: Aws) -> tuple[dict[str, Route], str]:
 
 
 def _drift(plan: DeploymentPlan, regions: Sequence[RegionLook]) -> Iterator[str]:
-    """What another deployment of what runs would still change, and what is in its way.
+    """Who is silent, what another deployment of what runs would change, and what is in its way.
 
-    Nothing where nothing was ever deployed.
+    No more than the silent ones where nothing stands.
     """
+    yield from (each.silence for each in regions if each.silence)
     there = {each.region: each.environment for each in regions if each.environment}
     if not there:
         return
@@ -189,7 +193,7 @@ def _drift(plan: DeploymentPlan, regions: Sequence[RegionLook]) -> Iterator[str]
     for each in regions:
         if each.different:
             yield f"{each.region}: {named(each.different)} stands otherwise"
-    yield from (problem_sentence(each) for each in plan.problems if each.area is not Area.VERSION)
+    yield from (each.said for each in plan.problems if each.area is not Area.VERSION)
 
 
 def _versions(there: Mapping[str, EnvironmentState]) -> Iterator[str]:
@@ -228,7 +232,8 @@ def _way(config: Config, each: RegionLook) -> str:
 def _places(found: Look) -> list[RenderableType]:
     there = [each for each in found.regions if each.environment]
     if not there:
-        return ["", "No environment stands: manage.py deploy up makes them."]
+        answered = not any(each.silence for each in found.regions)
+        return ["", "No environment stands: manage.py deploy up makes them."] if answered else []
     addresses = {each.region: each.environment.url for each in there if each.environment}
     where: dict[str, list[str]] = {}
     for each in there:

@@ -8,7 +8,7 @@ from gtsite.deploy.config import Config
 from gtsite.deploy.errors import DeployError
 from gtsite.deploy.steps import Area, Findings, Kind, News, Problem, Step, Tell
 from gtsite.dynamodb.control import ControlPlane
-from gtsite.dynamodb.errors import DataError
+from gtsite.dynamodb.errors import DataError, RegionUnavailable
 from gtsite.dynamodb.rows import UnreadableFile
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
 from gtsite.management.progress import ProgressLine
@@ -49,7 +49,7 @@ def plan_tables(config: Config, home: TableHome) -> Findings:
     try:
         (plan,) = make_plans([wanted], home.control)
     except (DataError, UnreadableFile) as error:
-        return Findings(problems=(Problem(area=Area.TABLE, sentence=str(error)),))
+        return _in_the_way(error)
     elsewhere = ("GT_ENDPOINTS is set: the table is where it leads, and not at AWS.",)
     notes = plan.plan.notes + (elsewhere if home.is_elsewhere else ())
     return Findings(steps=tuple(_steps(plan, home)), notes=notes)
@@ -62,7 +62,7 @@ def plan_table_removal(config: Config, home: TableHome) -> Findings:
             [_wanted(config, None)], home.control, everywhere=True, unprotect=True
         )
     except DataError as error:
-        return Findings(problems=(Problem(area=Area.TABLE, sentence=str(error)),))
+        return _in_the_way(error)
     return Findings(steps=tuple(_steps(plan, home)))
 
 
@@ -73,6 +73,15 @@ def find_replica(config: Config, region: str, control: ControlPlane) -> str:
     except DataError:
         return "silent"
     return state.status.lower() if state else "missing"
+
+
+def _in_the_way(error: Exception) -> Findings:
+    sentence = str(error)
+    if isinstance(error, RegionUnavailable):
+        sentence = (
+            f"DynamoDB in {error.region} does not answer ({error.trouble}): check the network."
+        )
+    return Findings(problems=(Problem(area=Area.TABLE, sentence=sentence),))
 
 
 def _wanted(config: Config, data: Path | None) -> Wanted:

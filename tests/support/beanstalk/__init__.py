@@ -3,6 +3,7 @@
 from tests.support.beanstalk.faults import Call, Visit
 from tests.support.beanstalk.plays import (
     GREEN_THEN_RED,
+    HALF_WAY,
     LAUNCH_FAILED,
     NEVER_ENDS,
     RED,
@@ -18,6 +19,7 @@ from tests.support.beanstalk.server import Beanstalk
 
 __all__ = [
     "GREEN_THEN_RED",
+    "HALF_WAY",
     "LAUNCH_FAILED",
     "NEVER_ENDS",
     "RED",

@@ -84,7 +84,11 @@ class Content:
 
 @dataclass(slots=True, kw_only=True)
 class Environment:
-    """One environment. It moves a frame at a time, whenever it is described."""
+    """One environment. It moves a frame at a time, whenever it is described.
+
+    `strays` are versions that some instances were left on, `refused` the options of a change of
+    them that failed last.
+    """
 
     name: str
     application: str
@@ -98,6 +102,8 @@ class Environment:
     frame: Frame = plays.GOOD
     id: str = field(default_factory=lambda: f"e-{secrets.token_hex(5)}")
     change: Change | None = None
+    strays: set[str] = field(default_factory=set)
+    refused: Options | None = None
     _before: Content | None = None
     _wanted: Content | None = None
     _coming: deque[Frame] = field(default_factory=deque)
@@ -151,6 +157,9 @@ class Environment:
 
     def _end(self, *, kept: bool) -> None:
         content = self._wanted if kept else self._before
+        wanted = self._wanted or self.content
+        self.strays = {wanted.version} if self.frame.strays else set()
+        self.refused = wanted.options if self.change is Change.CONFIGURE and not kept else None
         if content is not None:
             self.content = content
         self.change = None

@@ -24,6 +24,7 @@ class Ending(StrEnum):
     GREEN = "green"
     RED = "red"  # carried out, and the site is ill on the new version
     ROLLED_BACK = "rolled back"  # an ERROR event, and Ready with what was there before
+    HALF_WAY = "half way"  # the same, and the first batch still runs what was refused
     ERRORS = "errors"  # carried out, with ERROR events: Ready, Red
     TERMINATED = "terminated"  # a launch of which nothing stays
     GREEN_THEN_RED = "green, then red"  # some polls after Ready
@@ -47,6 +48,7 @@ SUCCESS = Play()
 SLOW = Play(polls=25)
 RED = Play(ending=Ending.RED)
 ROLLED_BACK = Play(ending=Ending.ROLLED_BACK)
+HALF_WAY = Play(ending=Ending.HALF_WAY)
 WITH_ERRORS = Play(ending=Ending.ERRORS)
 LAUNCH_FAILED = Play(ending=Ending.TERMINATED)
 GREEN_THEN_RED = Play(ending=Ending.GREEN_THEN_RED)
@@ -57,8 +59,8 @@ NEVER_ENDS = Play(ending=Ending.NEVER)
 class Frame:
     """What one poll sees. `accepts` says whether the change's content is now in place.
 
-    None leaves it open; False puts back what was there before. `serves` is whether the site
-    behind the load balancer answers.
+    None leaves it open; False puts back what was there before, but for some instances if it
+    `strays`. `serves` is whether the site behind the load balancer answers.
     """
 
     status: str
@@ -66,6 +68,7 @@ class Frame:
     health: str
     events: Said = ()
     accepts: bool | None = None
+    strays: bool = False
     serves: bool = True
 
 
@@ -112,12 +115,18 @@ NOT_LAUNCHED: Said = (
     ("ERROR", "Stack awseb-e-stack stopped: CREATE_FAILED, because of AWSEBAutoScalingGroup."),
     ("ERROR", "The environment could not be launched."),
 )
-NO_PROFILE = ("ERROR", "An environment has to have an instance profile.")
 SEVERE: Said = (
     ("WARN", "Health went from Ok to Severe: every request fails with HTTP 5xx."),
     ("WARN", "Health checks of the load balancer fail on all instances."),
 )
 WELL: Said = (("INFO", "Health went from Info to Ok."),)
+
+
+def no_profile(name: str) -> tuple[str, str]:
+    """The event of a launch without an instance profile, or with one that IAM does not have."""
+    if not name:
+        return "ERROR", "An environment has to have an instance profile."
+    return "ERROR", f"The instance profile {name} associated with the environment does not exist."
 
 
 def opening(change: Change, name: str) -> tuple[str, str]:
@@ -145,6 +154,7 @@ def _endings(play: Play, change: Change) -> list[Frame]:
         Ending.GREEN_THEN_RED: [done, *peace, replace(ILL, events=SEVERE)],
         Ending.TERMINATED: [replace(GONE, events=NOT_LAUNCHED)],
         Ending.ROLLED_BACK: [replace(GOOD, events=FAILED, accepts=False)],
+        Ending.HALF_WAY: [replace(GOOD, events=FAILED, accepts=False, strays=True)],
     }[play.ending]
 
 

@@ -4,7 +4,7 @@ Codes and conditions are the service's; the sentences are to be read by people, 
 """
 
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -67,6 +67,7 @@ class Region:
         self.plays: deque[Play] = deque()
         self.failing_versions: set[str] = set()
         self.taken_prefixes: set[str] = set()
+        self.profile_unknown_to: Counter[str] = Counter()
         self.applications: dict[str, Application] = {}
         self.versions: list[Version] = []
         self.environments: list[Environment] = []
@@ -257,7 +258,7 @@ class Region:
         if name := request.get("EnvironmentName"):
             self.environment(name)
         found = [
-            (each, self._complaint(each["Namespace"], each["OptionName"], each.get("Value", "")))
+            (each, self._would_complain(each["Namespace"], each["OptionName"], each["Value"]))
             for each in request["OptionSettings"]
         ]
         return {
@@ -273,15 +274,22 @@ class Region:
             ]
         }
 
-    def _complaint(self, namespace: str, name: str, value: str) -> str:
+    def _would_complain(self, namespace: str, name: str, value: str) -> str:
         found = complaint(namespace, name, value)
         is_profile = (namespace, name) == PROFILE
-        if found or not is_profile or self._neighbours.has_instance_profile(value):
+        if found or not is_profile or self._knows(value, "ValidateConfigurationSettings"):
             return found
         return (
             f"Invalid option value: '{value}' (Namespace: '{namespace}', OptionName: '{name}'): "
             f"The instance profile {value} does not exist."
         )
+
+    def _knows(self, profile: str, operation: str) -> bool:
+        """Whether IAM has it, and Elastic Beanstalk has heard of it."""
+        if self.profile_unknown_to[operation]:
+            self.profile_unknown_to[operation] -= 1
+            return False
+        return self._neighbours.has_instance_profile(profile)
 
     # Environments
 
@@ -295,9 +303,10 @@ class Region:
         )
         environment = self.stand(request, content)
         self._begin(environment, Change.LAUNCH, content)
-        if PROFILE not in options:
+        profile = options.get(PROFILE, "")
+        if not profile or not self._knows(profile, "CreateEnvironment"):
             environment.begin(Change.LAUNCH, content, plays.LAUNCH_FAILED)
-            self.tell(environment, [plays.NO_PROFILE], content.version)
+            self.tell(environment, [plays.no_profile(profile)], content.version)
         return environment.described()
 
     def _check_new(self, request: Request, name: str) -> None:
@@ -364,7 +373,7 @@ class Region:
             options.pop((each["Namespace"], each["OptionName"]), None)
         for each in request.get("OptionSettings", []):
             place, value = (each["Namespace"], each["OptionName"]), each.get("Value", "")
-            if message := self._complaint(*place, value):
+            if message := complaint(*place, value):
                 raise _unfit(message)
             options[place] = value
         least, most = (int({**DEFAULTS, **options}[size]) for size in SIZES)
@@ -456,6 +465,19 @@ class Region:
         told = {name: each for name, each in everything.items() if {name, "All"} & wanted}
         return {"EnvironmentName": environment.name, **told}
 
+    def _describe_instances_health(self, request: Request) -> Answer:
+        environment = self._environment(request)
+        if "Deployment" not in request.get("AttributeNames", []):
+            raise Refusal("InvalidAction", "The stand-in tells of deployments only.", 501)
+        running = [environment.version, *sorted(environment.strays)]
+        deployed = [{"VersionLabel": each, "Status": "Deployed"} for each in running]
+        return {
+            "InstanceHealthList": [
+                {"InstanceId": f"i-{number:017x}", "Deployment": each}
+                for number, each in enumerate(deployed)
+            ]
+        }
+
     def _describe_environment_resources(self, request: Request) -> Answer:
         environment = self._environment(request)
         stack = f"awseb-{environment.id}-stack"
@@ -479,6 +501,9 @@ class Region:
         told = [_told_settings(environment, environment.content, "deployed")]
         if environment.change is Change.CONFIGURE:
             told.append(_told_settings(environment, environment.shown, "pending"))
+        if environment.refused is not None:
+            failed = replace(environment.content, options=environment.refused)
+            told.append(_told_settings(environment, failed, "failed"))
         return {"ConfigurationSettings": told}
 
     def _describe_events(self, request: Request) -> Answer:

@@ -184,7 +184,11 @@ def _route53(call: Call, _account: str) -> Iterator[Need]:
     if "ChangeBatch" in params:
         changes = params["ChangeBatch"]["Changes"]
         names = tuple(each["ResourceRecordSet"]["Name"].rstrip(".") for each in changes)
-        context = {"route53:ChangeResourceRecordSetsNormalizedRecordNames": names}
+        types = tuple(each["ResourceRecordSet"]["Type"] for each in changes)
+        context = {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": names,
+            "route53:ChangeResourceRecordSetsRecordTypes": types,
+        }
     if "HostedZoneId" in params:
         resource = f"{head}hostedzone/{params['HostedZoneId'].rpartition('/')[2]}"
     elif call.operation == "GetChange":
