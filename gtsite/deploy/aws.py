@@ -94,6 +94,7 @@ ACCESS_DENIED = frozenset(
 THROTTLED = frozenset(
     {
         "EC2ThrottledException",
+        "OperationInProgressFailure",
         "PriorRequestNotComplete",
         "RequestLimitExceeded",
         "RequestThrottled",

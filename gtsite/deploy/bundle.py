@@ -37,6 +37,9 @@ NEEDED = ("Procfile", "requirements.txt")
 MOST_BYTES = 512 * 1024 * 1024
 """What Elastic Beanstalk takes."""
 
+LABEL = "git-"
+"""What every label of a bundle begins with."""
+
 LABEL_DIGITS = 12
 GIT_SECONDS = 120
 NAMES_SHOWN = 5
@@ -80,7 +83,7 @@ def make_bundle(project: Path, revision: str = "HEAD") -> Bundle:
     commit = _commit(project, revision)
     content = _zipped(_files(project, commit), _time(project, commit))
     return Bundle(
-        label=f"git-{commit[:LABEL_DIGITS]}",
+        label=f"{LABEL}{commit[:LABEL_DIGITS]}",
         commit=commit,
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),

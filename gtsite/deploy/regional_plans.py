@@ -65,16 +65,6 @@ def chosen_regions(config: Config, only: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in config.regions if not only or name in only)
 
 
-def find_environments(config: Config, aws: Aws) -> dict[str, EnvironmentState]:
-    """What stands in every region that has an environment, by region, in order.
-
-    Raises the `DeployError` of the first region that cannot be asked; see `find_environment`.
-    """
-    with ThreadPoolExecutor(max_workers=len(config.regions)) as pool:
-        found = pool.map(lambda region: find_environment(config, region, aws), config.regions)
-        return {each.region: each for each in found if each is not None}
-
-
 def find_environment(config: Config, region: str, aws: Aws) -> EnvironmentState | None:
     """What stands in one region; raises a `DeployError`."""
     return beanstalk_of(config, region, aws).find_environment()

@@ -12,34 +12,10 @@ from gtsite.deploy.aws import Aws
 from gtsite.deploy.beanstalk import EnvironmentState
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import BadConfig, CredentialsMissing, CredentialsRefused, DeployError
-from gtsite.deploy.regional_plans import (
-    RegionPlan,
-    find_differences,
-    find_environment,
-    find_environments,
-    plan_regions,
-)
+from gtsite.deploy.regional_plans import RegionPlan
 from gtsite.deploy.steps import Kind, Tell
-from gtsite.deploy.teardown import plan_removal, remove_environments
 from gtsite.deploy.turns import Turn, beanstalk_of
 from gtsite.deploy.waiting import Clock, Patience, StoppableClock, Stopped, Watch
-
-__all__ = [
-    "Clock",
-    "Outcome",
-    "Patience",
-    "RegionOutcome",
-    "RegionPlan",
-    "Verdict",
-    "find_differences",
-    "find_environment",
-    "find_environments",
-    "plan_regions",
-    "plan_removal",
-    "remove_environments",
-    "restart_regions",
-    "roll_out",
-]
 
 
 class Verdict(StrEnum):

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from gtsite.deploy.aws import Aws
 from gtsite.deploy.beanstalk import EnvironmentState
+from gtsite.deploy.bundle import LABEL
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import DeployError
 from gtsite.deploy.steps import Area, Findings, Kind, Step, Tell
 from gtsite.deploy.turns import beanstalk_of
-from gtsite.deploy.versions import LABEL
 from gtsite.deploy.waiting import Clock, Patience, StoppableClock, Watch
 
 

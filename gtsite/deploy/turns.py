@@ -188,15 +188,14 @@ class Turn:
 
     def _create(self) -> None:
         """Again for a while where what is missing is a role, which IAM may just have made."""
-        ends_at = self.watch.clock.now() + YOUNG_SECONDS
+        last_try_at = self.watch.clock.now() + YOUNG_SECONDS
         while True:
+            is_last = self.watch.clock.now() >= last_try_at
             try:
-                self._create_once()
+                return self._create_once()
             except (NotHealthy, Refused) as error:
-                if self.watch.clock.now() >= ends_at or not self._is_for_lack_of_a_role(error):
+                if is_last or not self._is_for_lack_of_a_role(error):
                     raise
-            else:
-                return
             self.watch.say(Kind.WAITING, "waiting for Elastic Beanstalk to know the new roles")
             self.watch.clock.sleep(self.watch.patience.poll_seconds)
             self.watch.mark()
@@ -321,10 +320,10 @@ class Turn:
         return state is None or state.status == "Aborting" or state.is_ready
 
     def _put_version_back(self) -> None:
-        running = self._running()
-        if not self.back_to or (running == self.back_to and not self._is_deployed):
+        if not self.back_to:
             return
-        if running == self.back_to and self._is_back():
+        stands = self._running() == self.back_to
+        if stands and (not self._is_deployed or self._is_back()):
             return
         self.watch.settle()
         self.watch.mark()

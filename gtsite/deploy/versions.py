@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gtsite.deploy.aws import Aws
 from gtsite.deploy.beanstalk import Beanstalk, VersionState
-from gtsite.deploy.bundle import Bundle
+from gtsite.deploy.bundle import LABEL, Bundle
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import DeployError, Refused
 from gtsite.deploy.steps import Area, Kind, Problem
@@ -23,9 +23,6 @@ NOT_THERE = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
 KEY_DIGITS = 12
 REPLACES = "in place of "
 PASSED = "passed its health gate"
-LABEL = "git-"
-"""What every label of a bundle begins with."""
-
 KEPT = 20
 """Versions of a region that stay to go back to; an account has room for 1,000 of all its sites."""
 
@@ -126,8 +123,8 @@ class Release:
                 self.beanstalk.delete_version(each.label, with_bundle=True)
 
     def _is_ours(self, version: VersionState) -> bool:
-        folder = f"{self.config.application}/"
-        return version.label.startswith(LABEL) and version.key.startswith(f"{folder}{LABEL}")
+        key = f"{self.config.application}/{LABEL}"
+        return version.label.startswith(LABEL) and version.key.startswith(key)
 
     def _describe(self, text: str) -> None:
         found = self.beanstalk.find_version(self.bundle.label)

@@ -31,13 +31,13 @@ class ProgressLine:
 
 
 @contextmanager
-def progress_line(stream: TextIO, say: Show) -> Iterator[ProgressLine]:
+def progress_line(stream: TextIO, say: Show, first: str = "…") -> Iterator[ProgressLine]:
     """On a terminal, one line with the last text below what is said; elsewhere now and then one."""
     if not stream.isatty():
         yield ProgressLine(show=say, say=say, every_seconds=BETWEEN_LINES_SECONDS)
         return
     console = Console(file=stream, highlight=False)
-    with console.status("…") as status:
+    with console.status(first) as status:
         yield ProgressLine(
             show=lambda text: status.update(Text(text)),
             say=lambda text: console.print(Text(text)),

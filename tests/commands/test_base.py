@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from gtsite.dynamodb.errors import (
     UnknownTable,
 )
 from gtsite.management.base import PartlyDone, SiteCommand, UsageError
+from tests.support.sandbox import PROJECT
 
 
 class Greeting(SiteCommand):
@@ -118,6 +121,12 @@ def test_the_comings_and_goings_of_regions_are_not_logged_besides(
 
 def test_ctrl_c_is_130_and_a_word(run: Run) -> None:
     assert run(Greeting(KeyboardInterrupt())) == (130, "", "working\nStopped.\n")
+
+
+def test_streams_that_the_shell_has_closed_do_not_end_a_command() -> None:
+    command = f"exec {sys.executable} manage.py cost global-serverless --writes 1 <&- >&-"
+    ran = subprocess.run(["sh", "-c", command], cwd=PROJECT, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_an_option_that_does_not_exist_is_2(run: Run) -> None:

@@ -39,6 +39,7 @@ def test_each_region_what_is_otherwise_than_it_should_be_and_one_that_is_silent(
     silent = partly.json["regions"][2]
     assert (silent["region"], silent["version"], silent["replica"]) == (OHIO, None, "active")
     assert silent["silence"].startswith("Elastic Beanstalk in us-east-2 denies access: No.")
+    assert partly.json["drift"].count(silent["silence"]) == 1
     assert _row(deployed.deploy("status").out, OHIO) == "– – silent – active healthy"
 
 
@@ -47,6 +48,14 @@ def test_before_the_first_deployment(site: Site) -> None:
     assert ran.code == 0
     assert _row(ran.out, OREGON) == "– – none – missing no record"
     assert "No environment stands: manage.py deploy up makes them." in ran.out
+    for region in REGIONS:
+        site.cloud.beanstalk.refuse(region, "AccessDenied", "No.", times=1000)
+    unknown = site.deploy("status")
+    assert "No environment stands" not in unknown.out
+    assert "! Elastic Beanstalk in us-west-2 denies access: No." in unknown.out
+    elsewhere = site.deploy("status", "--account", "210987654321")
+    assert (elsewhere.code, elsewhere.out) == (1, "")
+    assert "210987654321 is the only one to touch" in elsewhere.err
 
 
 def test_a_region_is_evacuated_comes_back_and_the_last_one_stays(deployed: Site) -> None:

@@ -3,7 +3,7 @@
 import signal
 
 from tests.support.beanstalk import RED, SLOW
-from tests.support.deployment import IRELAND, OHIO, OREGON, QUICK, Site
+from tests.support.deployment import DOMAIN, IRELAND, OHIO, OREGON, QUICK, Site
 from tests.support.engines import REGIONS
 
 CREATE, UPDATE = "CreateEnvironment", "UpdateEnvironment"
@@ -73,6 +73,19 @@ def test_only_some_regions(ready: Site) -> None:
     assert ready.up("--only", IRELAND).code == 0
     assert ready.versions() == {OREGON: label, IRELAND: newer, OHIO: label}
     assert ready.records() == sorted(REGIONS)
+
+
+def test_a_region_with_visitors_is_not_left_out_by_a_slip(deployed: Site) -> None:
+    """`--regions` where `--only` was meant."""
+    deployed.project.commit(news="More\n")
+    before = deployed.changes()
+    two = deployed.project.folder.parent / "two.toml"
+    two.write_text(f'domain = "{DOMAIN}"\nregions = ["{OREGON}", "{IRELAND}"]\n')
+    for slip in (deployed.up("--regions", OREGON), deployed.down("--yes", "--config", two)):
+        assert slip.code == 1
+        words = " ".join(slip.out.split())
+        assert "us-east-2 has visitors and is not among the regions: put it back" in words
+    assert deployed.changes() == before
 
 
 def test_killed_or_stopped_in_the_middle_the_same_command_goes_on(ready: Site) -> None:

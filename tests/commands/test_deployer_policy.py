@@ -24,6 +24,7 @@ LONGEST_MANAGED = 6_144
 SELDOM = {
     ("Application", "elasticbeanstalk:AbortEnvironmentUpdate"): "an update that does not end",
     ("Look", "elasticbeanstalk:DescribeEnvironmentHealth"): "why a region is not well",
+    ("Look", "elasticbeanstalk:DescribeInstancesHealth"): "what a failed deployment left behind",
     ("Bundles", "s3:DeleteObject"): "a bundle that its version left behind",
     ("OldGlobalTable", "dynamodb:DescribeGlobalTable"): "a global table of version 2017.11.29",
 }

@@ -111,6 +111,11 @@ def test_a_silent_service_is_given_up(
         _events(aws)
 
 
+def test_s3_has_longer_to_answer_what_goes_there_on_a_slow_line(aws: Aws) -> None:
+    waits = {name: aws.client(name, REGION).meta.config.read_timeout for name in ("s3", "acm")}
+    assert waits == {"s3": 60, "acm": 15}
+
+
 def test_a_service_that_cannot_be_reached_is_told(operator: pytest.MonkeyPatch) -> None:
     operator.setenv("AWS_ENDPOINT_URL_ELASTIC_BEANSTALK", _closed())
     with pytest.raises(Unreachable, match=r"does not answer .* check the network"):

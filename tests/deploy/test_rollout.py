@@ -14,7 +14,8 @@ from gtsite.deploy.aws import Aws
 from gtsite.deploy.bundle import Bundle
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import BadConfig, Unreachable
-from gtsite.deploy.rollout import Outcome, RegionPlan, Verdict, roll_out
+from gtsite.deploy.regional_plans import RegionPlan
+from gtsite.deploy.rollout import Outcome, Verdict, roll_out
 from gtsite.deploy.steps import Kind, News
 from gtsite.deploy.teardown import NotRemoved, plan_removal, remove_environments
 from gtsite.deploy.waiting import Clock
@@ -403,6 +404,7 @@ def test_options_that_the_platform_did_not_take_are_still_wanted(standing: Stage
     standing.config = replace(standing.config, environment={"COLOUR": "teal"})
     standing.cloud.beanstalk.play(FIRST, ROLLED_BACK)
     standing.up(A, only=[FIRST])
+    assert _updates(standing) == [FIRST]
 
     (step,) = standing.plan(A, [FIRST])[0].findings.steps
 
@@ -971,11 +973,13 @@ def test_an_end_in_one_region_that_fails_is_said_and_the_others_are_ended(standi
 def test_ctrl_c_ends_an_end_in_every_region_without_waiting_for_it(standing: Stage) -> None:
     for region in standing.config.regions:
         standing.cloud.beanstalk.play(region, NEVER_ENDS)
-    troubles = []
+    troubles, pressed = [], threading.Event()
 
     def tell(news: News) -> None:
         troubles.extend([news.sentence] if news.kind is Kind.TROUBLE else [])
-        if "to be gone" in news.sentence and news.region == SECOND:
+        is_second = "to be gone" in news.sentence and news.region == SECOND
+        if is_second and not pressed.is_set():
+            pressed.set()
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
@@ -988,6 +992,15 @@ def test_ctrl_c_ends_an_end_in_every_region_without_waiting_for_it(standing: Sta
         )
 
     assert troubles == []
+
+
+def test_an_end_that_another_operation_is_in_the_way_of_is_tried_again(standing: Stage) -> None:
+    code, told = "OperationInProgressFailure", "Another operation is under way."
+    standing.cloud.beanstalk.refuse(FIRST, code, told, operation="DeleteApplication", times=2)
+
+    standing.remove()
+
+    assert standing.cloud.beanstalk.region(FIRST).applications == {}
 
 
 def test_an_end_whose_answers_are_lost_is_an_end(standing: Stage) -> None:

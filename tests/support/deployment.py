@@ -15,6 +15,7 @@ from botocore.retries.standard import ExponentialBackoff
 from pytest_django import Settings
 
 from gtsite.deploy.config import Config
+from gtsite.dynamodb import provisioner
 from tests.support.cloud import Cloud
 from tests.support.control_plane import ControlPlaneServer, running_control_plane
 from tests.support.engines import REGIONS
@@ -200,6 +201,7 @@ def site(
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
+    monkeypatch.setattr(provisioner, "FIRST_POLL_SECONDS", 0.001)
     zones = cloud.client("route53", OREGON)
     zones.create_hosted_zone(Name="example.com", CallerReference="test")
     return Site(cloud=cloud, project=project, tables=tables, manage=manage)

@@ -13,7 +13,8 @@ from gtsite.deploy.bundle import Bundle
 from gtsite.deploy.config import Config
 from gtsite.deploy.options import SECRETS
 from gtsite.deploy.preflight import Identity
-from gtsite.deploy.rollout import Outcome, RegionPlan, plan_regions, restart_regions, roll_out
+from gtsite.deploy.regional_plans import RegionPlan, plan_regions
+from gtsite.deploy.rollout import Outcome, restart_regions, roll_out
 from gtsite.deploy.steps import Kind, News
 from gtsite.deploy.teardown import remove_environments
 from gtsite.deploy.versions import bundle_key

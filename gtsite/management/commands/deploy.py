@@ -83,13 +83,14 @@ class Command(SiteCommand):
             raise CommandError(str(error)) from error
 
     def _plan(self, config: Config, options: Options) -> None:
-        with _aws() as aws, _table(options) as table:
+        with _aws() as aws, _table(options) as table, self._asking():
             plan = make_plan(_request(config, options), aws, table, _patience(options))
         self._report_plan(plan)
 
     def _up(self, config: Config, options: Options) -> None:
         with _aws() as aws, _table(options) as table:
-            plan = make_plan(_request(config, options), aws, table, _patience(options))
+            with self._asking():
+                plan = make_plan(_request(config, options), aws, table, _patience(options))
             if plan.problems or options["dry_run"]:
                 self._report_plan(plan)
                 return
@@ -110,7 +111,7 @@ class Command(SiteCommand):
             raise CommandError(f"{found} in the way. Nothing was changed.")
 
     def _status(self, config: Config, options: Options) -> None:
-        with _aws() as aws, connection.inspection() as control:
+        with _aws() as aws, connection.inspection() as control, self._asking():
             found = standing.look(_request(config, options), aws, TableHome(control=control))
         self.answer(standing.as_data(found), standing.as_lines(found))
 
@@ -123,7 +124,8 @@ class Command(SiteCommand):
         if wanted.only and (wanted.table_name or wanted.with_secret):
             raise UsageError("--only leaves what the regions share: table and secret stay.")
         with _aws() as aws, _table({**options, "no_load": True}) as table:
-            plan = removing.plan_removal(config, wanted, aws, table, _patience(options))
+            with self._asking():
+                plan = removing.plan_removal(config, wanted, aws, table, _patience(options))
             if plan.findings.problems or not plan.steps or not options["yes"]:
                 self._report_removal(plan, options)
                 return
@@ -206,6 +208,12 @@ class Command(SiteCommand):
             raise CommandError(sentence, returncode=code)
         if sentence:
             self.say(sentence)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """A service that hangs takes a minute: a terminal shows that something is going on."""
+        with progress_line(sys.stderr, self.say, "asking AWS …"):
+            yield
 
     @contextmanager
     def _narrator(self, regions: Sequence[str]) -> Iterator[Narrator]:

@@ -11,8 +11,8 @@ from gtsite.deploy.certificates import plan_certificates
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import CredentialsMissing, CredentialsRefused, DeployError
 from gtsite.deploy.preflight import Identity, check_start, find_identity
+from gtsite.deploy.regional_plans import RegionPlan, plan_regions
 from gtsite.deploy.roles import plan_roles
-from gtsite.deploy.rollout import RegionPlan, plan_regions
 from gtsite.deploy.routing import plan_routing
 from gtsite.deploy.secret import plan_secret
 from gtsite.deploy.steps import Area, Findings, Problem, Step

@@ -13,7 +13,7 @@ from gtsite.deploy.checks import find_checks
 from gtsite.deploy.config import Config
 from gtsite.deploy.preflight import Identity
 from gtsite.deploy.roles import find_own_roles, remove_roles
-from gtsite.deploy.routing import plan_routing, remove_routing
+from gtsite.deploy.routing import left_out, plan_routing, remove_routing
 from gtsite.deploy.secret import find_secret_arns, remove_secret
 from gtsite.deploy.steps import Area, Findings, Step, Tell
 from gtsite.deploy.teardown import plan_removal as plan_environment_removal
@@ -190,11 +190,13 @@ def _routing(config: Config, aws: Aws, patience: Patience) -> Part:
     checks = find_checks(config, aws)
     domains = sorted({config.domain, *(each.domain for each in checks)} - {""})
     names = f"take every region out of {listed(domains)} and " if domains else ""
-    return _part(
+    part = _part(
         Area.ROUTING,
         f"{names}delete {counted(len(checks), 'health check')}" if checks else "",
         lambda tell: remove_routing(config, aws, tell, patience=patience),
     )
+    forgotten = Findings(problems=left_out(checks, config.regions))
+    return replace(part, findings=part.findings + forgotten)
 
 
 def _ways_into(
@@ -208,7 +210,8 @@ def _ways_into(
     if not staying:
         return _routing(config, aws, patience)
     left = replace(config, regions=staying)
-    found = replace(plan_routing(left, identity, aws, patience=patience), notes=())
+    found = plan_routing(left, identity, aws, may_leave=True, patience=patience)
+    found = replace(found, notes=())
     return Part(findings=found, acts=found.steps)
 
 

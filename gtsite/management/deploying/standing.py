@@ -11,11 +11,12 @@ from rich.console import RenderableType
 
 from gtsite.deploy.aws import Aws
 from gtsite.deploy.beanstalk import EnvironmentState
+from gtsite.deploy.bundle import LABEL
 from gtsite.deploy.config import Config
 from gtsite.deploy.errors import DeployError
 from gtsite.deploy.options import Difference
 from gtsite.deploy.preflight import Identity, find_platform
-from gtsite.deploy.rollout import find_differences, find_environment
+from gtsite.deploy.regional_plans import find_differences, find_environment
 from gtsite.deploy.routing import Route, find_routes
 from gtsite.deploy.steps import Area
 from gtsite.deploy.turns import named
@@ -39,7 +40,6 @@ from gtsite.management.rendering import lines, table
 from gtsite.wording import NOTHING, listed
 
 GIT_SECONDS = 10
-LABEL = "git-"
 NO_WAITING = Patience(poll_seconds=0, longest_seconds=0)
 
 

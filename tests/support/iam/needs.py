@@ -40,6 +40,7 @@ OF_NO_RESOURCE = frozenset(
         "DescribeEnvironmentHealth",
         "DescribeEnvironments",
         "DescribeEvents",
+        "DescribeInstancesHealth",
         "ListAvailableSolutionStacks",
     }
 )
