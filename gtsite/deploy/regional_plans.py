@@ -17,7 +17,7 @@ from gtsite.deploy.preflight import Identity, find_platform
 from gtsite.deploy.steps import Area, Findings, Problem, Step, Tell
 from gtsite.deploy.turns import Place, Turn, beanstalk_of, find_arns, named, options_with
 from gtsite.deploy.versions import FAILED, PASSED, bundle_key, check_version, is_bundle_stored
-from gtsite.deploy.waiting import Clock, Patience, Watch
+from gtsite.deploy.waiting import WELL, Clock, Patience, Watch, find_silence
 
 PLATFORM_VARIABLES = frozenset({"PYTHONPATH"})
 """Which Elastic Beanstalk's Python platform sets by itself."""
@@ -170,6 +170,7 @@ def _findings(standing: _Standing) -> Findings:
         config, region = place.config, place.region
         problems += check_version(config, place.bundle, standing.version, region)
     problems += [_problem(place, each) for each in _complaints(standing)]
+    problems += [_problem(place, each) for each in _out_of_sight(standing)]
     steps = (*_version_steps(standing), *_environment_steps(standing))
     return Findings(
         steps=() if problems else steps, problems=tuple(problems), notes=tuple(_notes(standing))
@@ -182,6 +183,21 @@ def _complaints(standing: _Standing) -> list[str]:
         return []
     options = {each.option: each.wanted for each in standing.different}
     return standing.place.beanstalk.complaints(options, exists=True)
+
+
+def _out_of_sight(standing: _Standing) -> list[str]:
+    """Where the gate would find fault with a healthy region, and take back what is good."""
+    state = standing.environment
+    if state is None or not state.is_ready or state.health not in WELL:
+        return []
+    silence = find_silence(state.cname)
+    if not silence:
+        return []
+    sentence = (
+        f"{state.name} is healthy, and seen from this machine {silence}: the gate has to reach it, "
+        "by port 80 or through http_proxy."
+    )
+    return [sentence]
 
 
 def _version_steps(standing: _Standing) -> list[Step]:

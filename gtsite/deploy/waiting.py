@@ -238,10 +238,9 @@ class Watch:
         return f": it is {state.status}, {state.health_status or state.health}" if state else ""
 
     def _given_up(self, what: str, waited: float, trouble: str) -> str:
-        minutes = round(waited / 60)
         reason = f" ({trouble.rstrip('.')})" if trouble else self._standing()
         return (
-            f"{self.beanstalk.region}: {minutes} minutes were not enough for {what}{reason}; "
+            f"{waited:.0f} s were not enough in {self.beanstalk.region} for {what}{reason}; "
             "give it more with --patience."
         )
 
@@ -314,18 +313,31 @@ def find_ailment(host: str) -> str:
 
     It is asked by HTTP, through the proxy the environment names if it names one.
     """
-    url = f"http://{host}{READY_PATH}"
+    status, silence = _asked(host)
+    return silence or ("" if status == HTTP_OK else f"{_address(host)} answers {status}")
+
+
+def find_silence(host: str) -> str:
+    """Why nothing at all answers there, without a stop; '' when something does, well or ill."""
+    return _asked(host)[1]
+
+
+def _asked(host: str) -> tuple[int, str]:
+    """The status of the answer, or 0 and why there is none."""
     opener = urllib.request.build_opener(_NoRedirect)
     try:
-        with opener.open(url, timeout=SITE_SECONDS) as answer:
-            status = answer.status
+        with opener.open(_address(host), timeout=SITE_SECONDS) as answer:
+            return answer.status, ""
     except urllib.error.HTTPError as error:
         with error:
-            status = error.code
+            return error.code, ""
     except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        return f"{url} does not answer ({str(reason).rstrip('.')})"
-    return "" if status == HTTP_OK else f"{url} answers {status}"
+        reason = str(getattr(error, "reason", error)).rstrip(".")
+        return 0, f"{_address(host)} does not answer ({reason})"
+
+
+def _address(host: str) -> str:
+    return f"http://{host}{READY_PATH}"
 
 
 def _said(event: Event) -> str:

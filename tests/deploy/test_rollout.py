@@ -834,6 +834,18 @@ def test_a_version_with_other_content_is_a_problem_and_nothing_is_changed(standi
     assert standing.changes() == []
 
 
+def test_a_healthy_region_that_the_gate_could_not_reach_is_a_problem_of_the_plan(
+    standing: Stage, operator: pytest.MonkeyPatch
+) -> None:
+    assert not any(plan.findings.problems for plan in standing.plan(B))
+    operator.setenv("http_proxy", "http://127.0.0.1:9")
+
+    for plan in standing.plan(B):
+        (problem,) = plan.findings.problems
+        assert "is healthy, and seen from this machine http://" in problem.sentence
+        assert "the gate has to reach it, by port 80 or through http_proxy" in problem.sentence
+
+
 @pytest.mark.parametrize("tags", [(), ({"Key": "meridian:application", "Value": "another"},)])
 def test_what_does_not_carry_our_tag_is_a_problem_and_is_not_touched(
     stage: Stage, tags: tuple[dict[str, str], ...]

@@ -124,7 +124,7 @@ def test_a_version_that_is_never_processed_ends_the_patience(
     release = _make(config, beanstalk)
     cloud.beanstalk.region(REGION).versions[0].status = "Building"
 
-    with pytest.raises(OutOfPatience, match="eu-west-1: 10 minutes were not enough"):
+    with pytest.raises(OutOfPatience, match="600 s were not enough in eu-west-1"):
         release.make_version(_watch(beanstalk))
 
 
