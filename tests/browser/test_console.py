@@ -215,6 +215,7 @@ def test_the_tour_is_walked_from_its_first_step_to_its_last(
         expect(page.locator(".tour-step__count")).to_have_text(f"Step {number} of 8")
         if number == 4:
             page.click(f"#plus-{OREGON}")
+            expect(page.locator(f"#said-{OREGON}")).to_contain_text("Oregon wrote")
             page.click(f"#minus-{IRELAND}")
             expect(page.locator("#verdict [data-headline]")).to_have_text("Conflict")
             shoot(page, shots, "tour-conflict")

@@ -65,6 +65,7 @@ def test_plus_here_and_minus_there_is_a_conflict_that_ends_in_agreement(
     before = shown(page, OREGON)
     expect(page.locator("#verdict")).to_contain_text("In sync")
     page.click(f"#plus-{OREGON}")
+    expect(page.locator(f"#said-{OREGON}")).to_contain_text("Oregon wrote")
     page.click(f"#minus-{IRELAND}")
     expect(page.locator("#verdict [data-headline]")).to_have_text("Conflict")
     expect(page.locator("#sandbox")).to_contain_text("On its way: ")
@@ -85,6 +86,7 @@ def test_a_region_read_before_the_write_arrives_is_stale(
 ) -> None:
     page = lab(held, open_page)
     page.click(f"#plus-{OREGON}")
+    expect(page.locator(f"#said-{OREGON}")).to_contain_text("Oregon wrote")
     page.click(f"#get-{IRELAND}")
     expect(page.locator("#verdict [data-headline]")).to_have_text("Stale in Ireland")
 

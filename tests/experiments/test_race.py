@@ -228,7 +228,7 @@ def test_a_write_without_an_answer_may_stand_and_nobody_is_said_to_have_lost(
     assert (item.winner, item.stands) == (AWAY, 0)
     assert item.unclear
     assert not item.lost
-    assert "may have written one" in run.troubles[-1].sentence
+    assert any("may have written one" in trouble.sentence for trouble in run.troubles)
 
 
 @pytest.mark.usefixtures("impatient")
