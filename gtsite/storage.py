@@ -1,5 +1,7 @@
 """Static files under names that hold their contents' hash, compressed once and kept for ever."""
 
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.exceptions import ImproperlyConfigured
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 OWN_IMPORTS = (
@@ -19,3 +21,13 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[m
     """
 
     patterns = (*CompressedManifestStaticFilesStorage.patterns, OWN_IMPORTS)
+
+
+def check_collected() -> None:
+    """Raises `ImproperlyConfigured` where the files have no names yet: every page would fail."""
+    try:
+        staticfiles_storage.url("js/site.js")
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "The site's files are not collected: run manage.py collectstatic first."
+        ) from error

@@ -13,6 +13,7 @@ django.setup(set_prefix=False)
 from catalog.services import catalogue  # noqa: E402
 from gtsite.http import Utf8Request  # noqa: E402
 from gtsite.logs import log_uncaught  # noqa: E402
+from gtsite.storage import check_collected  # noqa: E402
 
 
 class Site(WSGIHandler):
@@ -23,4 +24,5 @@ application = Site()
 threading.excepthook = log_uncaught
 logging.captureWarnings(capture=True)
 
+check_collected()
 catalogue().warm()

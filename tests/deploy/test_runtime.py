@@ -31,8 +31,8 @@ from tests.support.production import BY_TLS, HOST_NAME, SECRET_KEY, Production, 
 from tests.support.sandbox import PROJECT
 from tests.support.site import ITEMS, put
 
-HOOKS = Path(".platform/hooks")
-COLLECT_STATIC = HOOKS / "predeploy/10_collectstatic.sh"
+COLLECT_STATIC = Path(".platform/hooks/predeploy/10_collectstatic.sh")
+AFTER_A_CHANGE_OF_VARIABLES = Path(".platform/confighooks/predeploy/10_collectstatic.sh")
 NGINX = PROJECT / ".platform/nginx/conf.d/elasticbeanstalk"
 NGINX_SAYS_ALREADY = {
     "access_log",
@@ -233,8 +233,8 @@ def test_no_line_is_added_to_nginxs_server_that_would_keep_it_from_starting() ->
 
 
 def test_hooks_are_programs_that_stop_at_the_first_error() -> None:
-    hooks = [path for path in (PROJECT / HOOKS).rglob("*") if path.is_file()]
-    assert PROJECT / COLLECT_STATIC in hooks
+    hooks = [*(PROJECT / ".platform").rglob("*.sh")]
+    assert {PROJECT / COLLECT_STATIC, PROJECT / AFTER_A_CHANGE_OF_VARIABLES} <= {*hooks}
     for hook in hooks:
         lines = hook.read_bytes().decode().split("\n")
         assert lines[0] == "#!/usr/bin/env bash"
@@ -261,11 +261,12 @@ def test_an_instance_has_what_the_site_needs_every_version_of_it_said_and_nothin
     assert installed - came_with_python == {line for line in asked if "==" in line}
 
 
-def test_every_instance_names_its_files_alike(
-    content: bytes, instance: Instance, tmp_path: Path
+@pytest.mark.parametrize("hook", [COLLECT_STATIC, AFTER_A_CHANGE_OF_VARIABLES], ids=str)
+def test_every_instance_names_its_files_alike_also_after_a_change_of_variables(
+    content: bytes, instance: Instance, tmp_path: Path, hook: Path
 ) -> None:
     other = Instance(app=unpacked(content, tmp_path), programs=instance.programs)
-    other.run(other.app / COLLECT_STATIC)
+    other.run(other.app / hook)
     assert other.assets() == instance.assets()
     assert any(HASHED.search(name) for name in instance.assets())
 
@@ -280,6 +281,22 @@ def test_a_hook_that_fails_ends_with_an_error(content: bytes, tmp_path: Path) ->
         check=False,
     )
     assert ran.returncode == 3
+
+
+def test_a_site_without_its_files_does_not_start_and_says_what_is_missing(
+    content: bytes, instance: Instance, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """Its health would be good, and every page a fault."""
+    ran = subprocess.run(
+        [instance.programs / "python", "-c", "import gtsite.wsgi"],
+        cwd=unpacked(content, tmp_path),
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "ImproperlyConfigured: The site's files are not collected" in ran.stderr
 
 
 def test_djangos_checks_for_deployment_have_nothing_to_say(
