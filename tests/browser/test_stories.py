@@ -14,6 +14,9 @@ from tests.support.sandbox import REGIONS
 HOME, SECOND, THIRD = REGIONS
 PASSWORD = "seven quiet llamas, 1913"
 TABS = 120
+TWO_FIFTHS = r"(3:5|4:[0-2])\d"
+"""Of Big Buck Bunny, which plays on while it is looked at."""
+
 pytestmark = pytest.mark.browser
 
 
@@ -52,7 +55,7 @@ def test_found_watched_left_resumed_in_another_region_and_finished(
     page.locator(".play").get_by_role("link", name="Play").click()
     seek(page, 1503)
     page.get_by_role("link", name="About His Girl Friday").click()
-    expect(page.locator(".play")).to_contain_text("Resume 25:0")
+    expect(page.locator(".play")).to_contain_text(re.compile(r"Resume 25:[0-2]\d"))
     demo.drain()
 
     page.goto(f"{demo.site(SECOND)}/")
@@ -60,7 +63,7 @@ def test_found_watched_left_resumed_in_another_region_and_finished(
     expect(going).to_contain_text("His Girl Friday")
     shoot(page, shots, "continue")
     going.get_by_role("link").click()
-    expect(page.locator("#clock")).to_have_text(re.compile(r"^25:0\d$"))
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^25:[0-2]\d$"))
     seek(page, 5460)
     demo.drain()
 
@@ -69,7 +72,7 @@ def test_found_watched_left_resumed_in_another_region_and_finished(
     page.goto(f"{demo.site(THIRD)}/title/his-girl-friday/")
     expect(page.locator(".play")).to_contain_text("Watched")
     page.get_by_role("link", name="Watch again").click()
-    expect(page.locator("#clock")).to_have_text(re.compile(r"^0:0\d$"))
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^0:[0-2]\d$"))
 
 
 def test_signed_up_on_a_phone_signed_in_elsewhere_and_all_of_it_is_there(
@@ -169,11 +172,11 @@ def test_everything_by_keyboard(demo: RunningDemo, open_page: OpenPage) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#video")).to_have_js_property("readyState", 4)
     page.keyboard.press("4")
-    expect(page.locator("#clock")).to_have_text(re.compile(r"^3:5\d$"))
-    expect(page.locator("#saved")).to_contain_text("Saved at 3:5")
+    expect(page.locator("#clock")).to_have_text(re.compile(f"^{TWO_FIFTHS}"))
+    expect(page.locator("#saved")).to_contain_text(re.compile(f"Saved at {TWO_FIFTHS}"))
     tab_to(page, page.get_by_role("link", name="About Big Buck Bunny"))
     page.keyboard.press("Enter")
-    expect(page.locator(".play")).to_contain_text("Resume 3:5")
+    expect(page.locator(".play")).to_contain_text(re.compile(f"Resume {TWO_FIFTHS}"))
     page.keyboard.press("Tab")
     tab_to(page, page.get_by_role("link", name="Sign in"))
     page.keyboard.press("Enter")
