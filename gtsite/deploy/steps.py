@@ -1,7 +1,8 @@
 """How the parts of a deployment say what they found, what they would do, and what they are doing.
 
 Each part looks at AWS first and gives `Findings`; a plan is all of them, and carrying it out is
-running their steps in order. So a plan cannot promise one thing and a deployment do another.
+running their steps in order. So a plan cannot promise one thing and a deployment do another. Only a
+region's turn is more than its steps: `rollout` looks again before each change, and can go back.
 """
 
 from collections.abc import Callable
