@@ -157,8 +157,13 @@ class KilledHistories(Histories):
     def kill_sandbox(
         self, region: str, parts: list[tuple[Kind, str]], delay: float, way: Way | None
     ) -> None:
-        """SIGKILL of the sandbox while it writes and delivers; it is started again at once."""
+        """SIGKILL of the sandbox while it writes and delivers; it is started again at once.
+
+        Nobody can tell what a way that was hastened before has taken along, so all that waits
+        there arrives before the history goes on.
+        """
         world = self.history.world
+        alone = [part for part in parts if not self.history.may_arrive(region, part[1], way)]
 
         def kill() -> None:
             if way is not None:
@@ -167,14 +172,14 @@ class KilledHistories(Histories):
             world.sandbox.kill()
             world.sandbox.start()
 
-        if self.there(region):
-            self.interrupted(region, parts, kill)
+        if alone and self.there(region):
+            self.interrupted(region, alone, kill)
         else:
             kill()
             world.hang_up()
         self.away.clear()
         self.history.cut.clear()
-        self.history.settle()
+        self.history.deliver(*self.history.due)
 
     def interrupted(
         self, region: str, parts: list[tuple[Kind, str]], interrupt: Callable[[], object]

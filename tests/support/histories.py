@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -128,14 +129,16 @@ class World:
         )
         return {(_item(key), (moment, region)) for key, moment, region in rows}
 
-    def on_its_way(self, way: Way) -> int:
-        """How many images wait on a way for nothing but the way itself."""
-        ((waiting,),) = self._ledger(
-            "SELECT count(*) FROM outbox WHERE source = ? AND target = ? "
-            "AND due_at - written_at < ?",
-            (*way, HOLD["lag_ms"] * 500),
+    def all_arrived(self, way: Way, images: Mapping[str, Version]) -> bool:
+        """Whether none of these images, by item, waits on a way, nor an older one of its item.
+
+        Read by version: how soon a row is due may change a moment after the lag was answered.
+        """
+        rows = self._ledger(
+            "SELECT item_key, time, origin FROM outbox WHERE source = ? AND target = ?", way
         )
-        return int(waiting)
+        none: Version = (-1, "")
+        return all((time, origin) > images.get(_item(key), none) for key, time, origin in rows)
 
     def waiting(self, way: Way) -> int:
         """How many images wait on a way for whatever reason."""
@@ -324,22 +327,35 @@ class History:
 
     # Delivery
 
-    def deliver(self, way: Way) -> None:
-        """What waits on a way arrives now, or as soon as both regions are there."""
-        self.hasten(way)
+    def deliver(self, *hastened: Way) -> None:
+        """What waits on these ways arrives now, or as soon as both regions are there."""
+        for way in hastened:
+            self.hasten(way)
         self.settle()
-        self.world.control("/lag", {"source": way[0], "target": way[1], **HOLD})
+        for source, target in hastened:
+            self.world.control("/lag", {"source": source, "target": target, **HOLD})
 
     def hasten(self, way: Way) -> None:
         self.due.setdefault(way, {}).update(self.waiting.pop(way, {}))
         self.world.control("/lag", {"source": way[0], "target": way[1], **FLOW})
 
+    def may_arrive(self, region: str, item: str, hastened: Way | None) -> bool:
+        """Whether an image of the item may reach the region once everything that is due moves.
+
+        A write at the same time would then come before it or after it, as chance has it.
+        """
+        coming = [items for way, items in self.due.items() if way[1] == region]
+        if hastened and hastened[1] == region:
+            coming.append(self.waiting.get(hastened, {}))
+        return any(f"{self.name}/{item}" in items for items in coming)
+
     def settle(self) -> None:
         """Wait for everything that is due on ways that are free."""
         for way in ways(self.world.regions):
-            if self.due.get(way) and not self.cut & set(way):
-                until(lambda way=way: not self.world.on_its_way(way), f"{way}")  # type: ignore[misc]
-                self._arrive(way[1], self.due.pop(way))
+            if way in self.due and not self.cut & set(way):
+                images = self.due.pop(way)
+                until(partial(self.world.all_arrived, way, images), f"{way}")
+                self._arrive(way[1], images)
 
     def _arrive(self, target: str, images: Mapping[str, Version]) -> None:
         """The later of two versions stands; the region has met both."""
