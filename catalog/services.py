@@ -76,9 +76,13 @@ class Catalogue:
 
     def refresh_soon(self) -> None:
         """Starts one refresh in the background, unless one is running or has just failed."""
-        if self._building.locked() or self._just_failed():
+        if self._just_failed() or not self._building.acquire(blocking=False):
             return
-        threading.Thread(target=self._refresh_quietly, name="catalogue", daemon=True).start()
+        try:
+            threading.Thread(target=self._refresh_quietly, name="catalogue", daemon=True).start()
+        except RuntimeError:
+            self._building.release()
+            raise
 
     def warm(self) -> None:
         """For a process that starts: the first visitor should find the index there."""
@@ -119,9 +123,10 @@ class Catalogue:
         return self._failure is not None and self._clock() - self._failed_at < RETRY_SECONDS
 
     def _refresh_quietly(self) -> None:
-        """Degrades on `DataError` only: the old index stands, and the next reader tries again."""
-        if not self._building.acquire(blocking=False):
-            return
+        """Degrades on `DataError` only: the old index stands, and the next reader tries again.
+
+        Whoever began the thread holds the lock for it: of those who come at once, one begins.
+        """
         try:
             self._build(resting=self._index is not None)
         except DataError as error:

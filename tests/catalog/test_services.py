@@ -10,7 +10,7 @@ from catalog.services import Catalogue
 from gtsite.dynamodb.errors import DataError, NoRegionAvailable
 from gtsite.dynamodb.meter import Call, meter, record
 
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 60.0
 
 
 class Clock:
@@ -36,7 +36,7 @@ class Reader:
 
     def __call__(self) -> Library:
         self.count += 1
-        self.gate.wait(WAIT_SECONDS)
+        assert self.gate.wait(WAIT_SECONDS)
         if self.clock is not None:
             self.clock.seconds += self.takes_seconds
         try:
@@ -104,6 +104,24 @@ def test_an_old_index_is_handed_out_at_once_and_replaced_in_the_background(
     assert reader.count == 2
 
 
+def test_however_many_find_an_index_old_at_once_one_of_them_has_it_read(
+    catalogue: Catalogue, reader: Reader, clock: Clock
+) -> None:
+    old = catalogue.index()
+    reader.titles = (Title(id="b", title="B"),)
+    reader.gate.clear()
+    clock.seconds += 61
+    before = set(threading.enumerate())
+    for _ in range(200):
+        assert catalogue.index() is old
+    begun = [each for each in threading.enumerate() if each not in before]
+    assert [each.name for each in begun] == ["catalogue"]
+    reader.gate.set()
+    begun[0].join(WAIT_SECONDS)
+    assert catalogue.index() is not old
+    assert reader.count == 2
+
+
 def test_an_index_that_would_be_the_same_stays(
     catalogue: Catalogue, reader: Reader, clock: Clock
 ) -> None:
@@ -116,14 +134,13 @@ def test_an_index_that_would_be_the_same_stays(
 
 
 def test_an_old_index_is_kept_while_no_region_answers(
-    catalogue: Catalogue, reader: Reader, clock: Clock
+    catalogue: Catalogue, reader: Reader, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = catalogue.index()
     reader.away = True
-    reader.done.clear()
     clock.seconds += 61
     assert catalogue.index() is old
-    assert reader.done.wait(WAIT_SECONDS)
+    until(lambda: "not refreshed, the old one stays" in caplog.text)
     assert catalogue.index() is old
     reader.away = False
     clock.seconds += 2
@@ -233,7 +250,7 @@ def test_a_refresh_behind_the_readers_rests_as_long_as_it_works(clock: Clock) ->
     catalogue.index()
     until(lambda: catalogue.age_seconds == 0)
     assert len(rests) == 2
-    assert all(0 <= rest < WAIT_SECONDS for rest in rests)
+    assert all(rest >= 0 for rest in rests)
 
 
 def test_the_request_that_waits_for_the_first_index_is_not_charged_with_it(clock: Clock) -> None:
