@@ -205,15 +205,18 @@ class _Counters:
     def _take(self, watch: Watch) -> str:
         """Takes in the next look or trouble, and what was written; whose look it was."""
         found = watch.next(WAIT_SECONDS)
-        for each in _arrived(self._reports):
-            self._board.reported(each)
-            if isinstance(each, _Failed) and each.found is not None:
-                self._troubles.setdefault(each.found)
+        self._take_reports()
         if isinstance(found, Look):
             self._board.looked(found)
         elif found is not None:
             self._troubles.setdefault(found)
         return found.region if found is not None else ""
+
+    def _take_reports(self) -> None:
+        for each in _arrived(self._reports):
+            self._board.reported(each)
+            if isinstance(each, _Failed) and each.found is not None:
+                self._troubles.setdefault(each.found)
 
     def _tell_now_and_then(self) -> None:
         now_ms = self._clock.ms()
@@ -233,8 +236,10 @@ class _Counters:
     def _clean_up(self) -> None:
         """Deletes in every region that wrote: where an item has not arrived, deletes do nothing.
 
-        What a region does not take another one does, and replicates it.
+        What a region does not take another one does, and replicates it. A run that an error has
+        ended has reports that nobody has read yet.
         """
+        self._take_reports()
         wrote = sorted(self._board.wrote)
         with ThreadPoolExecutor(max(1, len(wrote)), thread_name_prefix="counters") as threads:
             for found in threads.map(self._delete_in, wrote):

@@ -160,8 +160,8 @@ class Watch:
                 return
             try:
                 look = self._look(table, region, keys)
-                self._seen.put(look)
                 self._at_fault_since.pop(region, None)
+                self._seen.put(look)
                 pause_seconds = self._pause_after(look, keys, pause_seconds)
             except AT_FAULT as error:
                 self._at_fault_since.setdefault(region, self._clock.ms())

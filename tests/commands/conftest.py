@@ -11,7 +11,9 @@ from pytest_django import Settings
 
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.tables import FLIGHTS
+from gtsite.management import progress
 from tests.support.deployment import deployed, project, ready, site, tables
+from tests.support.patience import Patience
 from tests.support.sandbox import RunningSandbox, number, text
 
 __all__ = ["deployed", "project", "ready", "site", "tables"]
@@ -34,7 +36,11 @@ class Ran:
 def manage(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Ran]:
-    """Runs `manage.py …` in this process, by the way a command line goes."""
+    """Runs `manage.py …` in this process, by the way a command line goes.
+
+    A command that takes long says nothing of how far it is: how long it takes is the machine's.
+    """
+    monkeypatch.setattr(progress, "BETWEEN_LINES_SECONDS", 3600.0)
 
     def run(*arguments: object) -> Ran:
         argv = ["manage.py", *map(str, arguments)]
@@ -49,6 +55,12 @@ def manage(
         return Ran(code=code, out=shown.out, err=shown.err)
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Regions are waited for, but for those that are said to hang."""
+    return Patience(monkeypatch)
 
 
 OHIO, IRELAND, OREGON = "us-east-2", "eu-west-1", "us-west-2"

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 import pytest
 from pytest_django import Settings
@@ -13,7 +15,8 @@ from gtsite.management.counting import RegionCount, count_regions
 from gtsite.management.progress import ProgressLine
 from tests.commands.conftest import IRELAND, OHIO, WIDE_ITEMS, Ran
 from tests.support.faults import error, faulty_server
-from tests.support.sandbox import RunningSandbox, number
+from tests.support.patience import Patience
+from tests.support.sandbox import BOUND_SECONDS, RunningSandbox, number
 
 Manage = Callable[..., Ran]
 
@@ -147,17 +150,28 @@ class TestFailing:
 
 
 def test_ctrl_c_says_what_was_counted_so_far(
-    manage: Manage, exercises: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    manage: Manage,
+    exercises: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    """The count does not go on before Ctrl-C has been noticed, or it might come to its end."""
     exercises.control.slow(IRELAND, 150)
+    shown: list[str] = []
+    noticed = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        noticed.set()
+        signal.default_int_handler(number, frame)
 
     def interrupt(_: ProgressLine, text: str) -> None:
         shown.append(text)
         if len(shown) == 1:
             os.kill(os.getpid(), signal.SIGINT)
+            assert noticed.wait(BOUND_SECONDS)
 
-    shown: list[str] = []
-
+    before = signal.signal(signal.SIGINT, stop)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     monkeypatch.setattr(ProgressLine, "show", interrupt)
     ran = manage("count", "wide", "--segments", 1)
     assert (ran.code, ran.out) == (130, "")
@@ -168,10 +182,9 @@ def test_ctrl_c_says_what_was_counted_so_far(
 
 
 def test_a_region_that_hangs_keeps_nobody_for_long(
-    manage: Manage, exercises: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    manage: Manage, exercises: RunningSandbox, patience: Patience
 ) -> None:
-    monkeypatch.setattr("gtsite.dynamodb.connection.INSPECTION_READ_SECONDS", 0.5)
-    monkeypatch.setattr("gtsite.dynamodb.connection.REGIONAL_READ_SECONDS", 0.5)
+    patience.hangs(OHIO)
     exercises.control.outage(OHIO, "blackhole")
     ran = manage("count", "wide", "--region", "all", "--json")
     assert ran.code == 3

@@ -52,7 +52,8 @@ def test_the_documents_loop_is_one_command(music: RunningSandbox, manage: Manage
     (way,) = ran.json["ways"]
     assert (way["from"], way["to"]) == (SINGAPORE, IRELAND)
     assert (way["written"], way["arrived"], way["missing"]) == (10, 10, 0)
-    assert 0.8 * LAG_MS < way["p50_ms"] <= way["p90_ms"] <= way["p99_ms"] <= way["max_ms"]
+    assert all(each["lag_ms"] + each["give_or_take_ms"] > 0.9 * LAG_MS for each in way["probes"])
+    assert 0 < way["p50_ms"] <= way["p90_ms"] <= way["p99_ms"] <= way["max_ms"]
     assert [each["number"] for each in way["probes"]] == list(range(1, 11))
     assert (way["distance_km"], way["light_ms"]) == (11_199, 37.4)
     assert way["cloudwatch"]["average_ms"] > 0
@@ -97,7 +98,7 @@ def test_ctrl_c_prints_what_there_is_and_leaves_no_probe(
     exercises: RunningSandbox, manage: Manage
 ) -> None:
     def interrupt() -> None:
-        wait_until(lambda: count(exercises, "flights", IRELAND) >= len(FLIGHTS.sample) + 3)
+        wait_until(lambda: count(exercises, "flights", IRELAND) >= len(FLIGHTS.sample) + 10)
         os.kill(os.getpid(), signal.SIGINT)
 
     with beside(interrupt):

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,11 @@ from gtsite.dynamodb.tables import FLIGHTS
 from gtsite.management.loading import LoadReport
 from gtsite.management.progress import ProgressLine
 from tests.commands.conftest import Ran
+from tests.commands.valve import Valve, loading_from
 from tests.support.engines import ThreeRegions, create_table
+from tests.support.faults import faulty_server
+from tests.support.faults import request as read_request
+from tests.support.sandbox import BOUND_SECONDS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 WORKSHOP = PROJECT.parent / "shared" / "data" / "workshop-sample-data.json"
@@ -294,30 +300,37 @@ def test_stopped_by_ctrl_c_and_run_again_it_ends_with_the_same_items(
 ) -> None:
     """A real process, a real SIGINT in the middle of it.
 
-    A test run in the background of a shell ignores SIGINT, and its children would, too.
+    A test run in the background of a shell ignores SIGINT, and its children would, too. Once some
+    items are in, the region becomes slow: the load cannot end before it has noticed.
     """
     file = tmp_path / "data.jsonl"
     file.write_text(lines(8_000))
-    endpoints = ",".join(f"{name}={url}" for name, url in site_regions.endpoints.items())
-    environment = os.environ | {
-        "GT_ENDPOINTS": endpoints,
-        "SANDBOX_DIR": str(tmp_path),
-        "DJANGO_SETTINGS_MODULE": "gtsite.settings.local",
-    }
+    half_way = threading.Event()
+
+    def slowly(caller: socket.socket) -> None:
+        half_way.set()
+        while asked := read_request(caller):
+            time.sleep(0.3)
+            caller.sendall(valve.answered(asked))
+
+    valve = Valve(int(site_regions.endpoints[OREGON].rpartition(":")[2]), lets=8, then=slowly)
     heeded_before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, heeded_before))
     command = [sys.executable, "manage.py", "load", "global-serverless", str(file)]
-    with subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while not stored(site_regions, OREGON):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+    with faulty_server(valve) as server:
+        through = loading_from({**site_regions.endpoints, OREGON: server.url}, tmp_path)
+        with subprocess.Popen(
+            command, cwd=PROJECT, env=through, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert half_way.wait(BOUND_SECONDS)
+            assert stored(site_regions, OREGON)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "items written: load the file again to finish.\nStopped.\n" in err
     assert "Traceback" not in err
-    done = subprocess.run(command, cwd=PROJECT, env=environment, check=False, capture_output=True)
+    straight = loading_from(site_regions.endpoints, tmp_path)
+    done = subprocess.run(command, cwd=PROJECT, env=straight, check=False, capture_output=True)
     assert done.returncode == 0
     counted = sum(
         page["Count"]

@@ -1,15 +1,12 @@
 """`manage.py load` and files, and regions, as they should not be: real command, real engine."""
 
 import gzip
-import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,10 @@ from gtsite.dynamodb.rows import read_rows
 from gtsite.dynamodb.tables import FLIGHTS
 from gtsite.experiments.flights import write_flights
 from tests.commands.conftest import Ran
+from tests.commands.valve import Valve, loading_from
 from tests.support.engines import ThreeRegions, create_table
-from tests.support.faults import Behaviour, error, faulty_server, request
+from tests.support.faults import error, faulty_server, never_answer
+from tests.support.sandbox import BOUND_SECONDS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 OHIO = "us-east-2"
@@ -238,41 +237,6 @@ def test_a_file_that_vanishes_before_it_is_read(
     assert ran.err == f"load: {file} cannot be read: No such file or directory.\n"
 
 
-class Valve:
-    """In front of a real engine: lets so many requests through, then is what follows."""
-
-    def __init__(self, port: int, *, lets: int, then: Behaviour) -> None:
-        self._port = port
-        self._left = lets
-        self._then = then
-        self._lock = threading.Lock()
-
-    def __call__(self, caller: socket.socket) -> None:
-        while self._may_pass():
-            asked = request(caller)
-            if not asked:
-                return
-            caller.sendall(self._answered(asked))
-        self._then(caller)
-
-    def _may_pass(self) -> bool:
-        with self._lock:
-            self._left -= 1
-            return self._left >= 0
-
-    def _answered(self, asked: bytes) -> bytes:
-        begins = asked.index(b'{"')
-        head, body = asked[:begins], asked[begins:]
-        lines = [line.decode().partition(": ") for line in head.split(b"\r\n")[1:]]
-        there = http.client.HTTPConnection("127.0.0.1", self._port)
-        there.request("POST", "/", body, {name: value for name, _, value in lines})
-        answer = there.getresponse()
-        raw = answer.read()
-        there.close()
-        status = f"HTTP/1.1 {answer.status} X\r\nContent-Length: {len(raw)}\r\n\r\n"
-        return status.encode() + raw
-
-
 def test_a_table_without_capacity_left_says_how_much_is_written(
     manage: Manage, ohio: ThreeRegions, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,17 +258,17 @@ def test_a_table_without_capacity_left_says_how_much_is_written(
 
 
 def test_a_region_that_goes_away_in_the_middle_and_comes_back(
-    manage: Manage, ohio: ThreeRegions
+    manage: Manage, ohio: ThreeRegions, settings: Settings
 ) -> None:
-    def go_away() -> None:
-        while len(ohio.client(OHIO).scan(TableName="flights", Limit=50)["Items"]) < 50:
-            time.sleep(0.01)
+    def go_away(_: socket.socket) -> None:
         ohio.refuse(OHIO)
 
-    going = threading.Thread(target=go_away)
-    going.start()
-    ran = manage("load", "flights")
-    going.join()
+    endpoints = dict(settings.GT_ENDPOINTS)
+    port = int(ohio.endpoints[OHIO].rpartition(":")[2])
+    with faulty_server(Valve(port, lets=12, then=go_away)) as server:
+        settings.GT_ENDPOINTS = endpoints | {OHIO: server.url}
+        ran = manage("load", "flights")
+    settings.GT_ENDPOINTS = endpoints
     assert ran.code == 3
     assert f"{OHIO} does not answer" in ran.err
     assert "items are known to be written: load again to finish.\n" in ran.err
@@ -322,20 +286,23 @@ def test_killed_half_way_and_run_again_it_ends_with_exactly_the_rows_of_the_file
     with file.open("w") as text:
         write_flights(text, 5_000)
         text.write(flight(5603280670, airline="Quatar", seats=1))
-    endpoints = ",".join(f"{name}={url}" for name, url in ohio.endpoints.items())
-    environment = os.environ | {
-        "GT_ENDPOINTS": endpoints,
-        "SANDBOX_DIR": str(tmp_path),
-        "DJANGO_SETTINGS_MODULE": "gtsite.settings.local",
-    }
     command = [sys.executable, "manage.py", "load", "flights", str(file)]
-    with subprocess.Popen(command, cwd=PROJECT, env=environment) as process:
-        while len(ohio.client(OHIO).scan(TableName="flights", Limit=500)["Items"]) < 500:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    half_way = threading.Event()
+
+    def wait_to_be_killed(caller: socket.socket) -> None:
+        half_way.set()
+        never_answer(caller)
+
+    port = int(ohio.endpoints[OHIO].rpartition(":")[2])
+    with faulty_server(Valve(port, lets=30, then=wait_to_be_killed)) as server:
+        through = loading_from({**ohio.endpoints, OHIO: server.url}, tmp_path)
+        with subprocess.Popen(command, cwd=PROJECT, env=through) as process:
+            assert half_way.wait(BOUND_SECONDS)
+            process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert 500 <= len(stored(ohio)) < 5_000
-    done = subprocess.run(command, cwd=PROJECT, env=environment, check=False, capture_output=True)
+    straight = loading_from(ohio.endpoints, tmp_path)
+    done = subprocess.run(command, cwd=PROJECT, env=straight, check=False, capture_output=True)
     assert done.returncode == 0, done.stderr
     rows = read_rows(file, table="flights", columns=FLIGHTS.columns, headed_by=FLIGHTS.key_names)
     expected = {row.item["flight_id"]: row.item["available_seats"] for row in rows}

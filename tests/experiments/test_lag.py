@@ -1,12 +1,17 @@
 """Replication lag, measured on a sandbox whose lag is known."""
 
 import secrets
+import time
 from collections.abc import Callable
 from itertools import permutations
 from threading import Event
+from typing import Any
 
 import pytest
 
+from gtsite.dynamodb.items import Item
+from gtsite.dynamodb.repository import Table
+from gtsite.dynamodb.router import Answer
 from gtsite.dynamodb.tables import Attribute, KeyType, TableDefinition
 from gtsite.experiments.entities import LagPlan, LagRun, Phase, Probe, Way
 from gtsite.experiments.lag import _Board, _Flight, run_lag
@@ -15,14 +20,12 @@ from gtsite.experiments.subjects import ProbeItems
 from gtsite.experiments.watching import Look, Timed
 from tests.experiments.busy import busy_region
 from tests.experiments.conftest import LAG_MS, OpenTable
-from tests.support.sandbox import REGIONS, RunningSandbox
+from tests.support.patience import Patience
+from tests.support.sandbox import BOUND_SECONDS, REGIONS, RunningSandbox
 
 HOME, AWAY, THIRD = REGIONS
 THERE = Way(source=HOME, target=AWAY)
 EVERYWHERE = tuple(Way(source=here, target=there) for here, there in permutations(REGIONS, 2))
-ATTEMPTS = 3
-"""At a figure: the machine may be busy with something else, though hardly as often as that."""
-
 Fits = Callable[[LagRun], bool]
 
 
@@ -42,6 +45,14 @@ def earliest_ms(probe: Probe) -> float:
 def latest_ms(probe: Probe) -> float:
     assert probe.lag_ms is not None
     return probe.lag_ms + probe.give_or_take_ms
+
+
+def was_there_when_acknowledged(probe: Probe) -> bool:
+    """Whether that may be, however long the write, or the last look without it, took.
+
+    Half of the one, and at least half of half of the other, is part of what it may be off.
+    """
+    return earliest_ms(probe) <= 2 * probe.give_or_take_ms
 
 
 @pytest.fixture
@@ -69,7 +80,7 @@ def plain(probed: Callable[[TableDefinition], TableDefinition]) -> TableDefiniti
     return probed(keyed("S"))
 
 
-def plan(*ways: Way, probes: int = 5, every_ms: float = 20, patience_ms: float = 20_000) -> LagPlan:
+def plan(*ways: Way, probes: int = 5, every_ms: float = 20, patience_ms: float = 60_000) -> LagPlan:
     return LagPlan(ways=ways or (THERE,), probes=probes, every_ms=every_ms, patience_ms=patience_ms)
 
 
@@ -138,24 +149,36 @@ def test_the_median_of_a_lag_of_a_second_is_within_five_per_cent(
     laboratory: RunningSandbox, plain: TableDefinition, open_table: OpenTable
 ) -> None:
     laboratory.control.set_lag(lag_ms=1000, jitter_ms=0)
+    """Measured anew while the machine is busy with something else: it never is too short."""
     table = open_table(plain)
     medians: list[float] = []
-    for _ in range(ATTEMPTS):
+    end = time.monotonic() + BOUND_SECONDS
+    while time.monotonic() < end:
         (way,) = run_lag(plan(probes=15), table).ways
         assert way.missing == 0
+        assert all(latest_ms(each) > 999 for each in way.probes)
         medians.append(percentile(way.lags_ms, 50) or 0.0)
         if abs(medians[-1] - 1000) <= 50:
             return
     raise AssertionError(medians)
 
 
-def test_of_two_ways_the_one_with_five_times_the_lag_is_found_to_be_slower(
+def test_of_two_ways_the_one_with_more_lag_is_found_to_be_slower(
     laboratory: RunningSandbox, plain: TableDefinition, open_table: OpenTable
 ) -> None:
-    laboratory.control.set_lag(source=HOME, target=THIRD, lag_ms=5 * LAG_MS, jitter_ms=0)
-    run = run_lag(plan(THERE, Way(source=HOME, target=THIRD), probes=10), open_table(plain))
+    """The farther one's lasts until all of the nearer one's have been seen for a while."""
+    laboratory.control.set_lag(source=HOME, target=THIRD, lag_ms=60_000, jitter_ms=0)
+    near_is_there = once(lambda run: len(run.ways[0].lags_ms) == 10)
+
+    def tell(run: LagRun) -> None:
+        if near_is_there(run):
+            time.sleep(5 * LAG_MS / 1000)
+            laboratory.control.set_lag(source=HOME, target=THIRD, lag_ms=0, jitter_ms=0)
+
+    ways = (THERE, Way(source=HOME, target=THIRD))
+    run = run_lag(plan(*ways, probes=10), open_table(plain), tell=tell)
     near, far = (percentile(each.lags_ms, 50) or 0.0 for each in run.ways)
-    assert near < 3 * LAG_MS < far
+    assert near + LAG_MS < far
 
 
 @pytest.mark.parametrize(
@@ -169,6 +192,7 @@ def test_every_way_of_a_table_with_any_keys_is_measured_and_nothing_stays(
 ) -> None:
     pictures: list[LagRun] = []
     table = open_table(probed(definition))
+    phases = [Phase.WRITING, Phase.WATCHING, Phase.DONE]
     run = run_lag(plan(*EVERYWHERE), table, tell=pictures.append)
     assert run.phase is Phase.DONE
     assert run.troubles == ()
@@ -177,7 +201,8 @@ def test_every_way_of_a_table_with_any_keys_is_measured_and_nothing_stays(
         assert [each.number for each in way.probes] == [1, 2, 3, 4, 5]
         assert len(way.lags_ms) == 5
         assert all(latest_ms(each) > LAG_MS / 2 for each in way.probes)
-    assert pictures[0].phase is Phase.WRITING
+    told = [phases.index(each.phase) for each in pictures]
+    assert told == sorted(told)
     assert pictures[-1] == run
     assert items_left(laboratory, definition) == 0
 
@@ -197,11 +222,21 @@ def test_an_item_that_is_there_already_is_left_alone(
 
 
 def test_what_does_not_arrive_in_time_is_missing_and_deleted_all_the_same(
-    laboratory: RunningSandbox, plain: TableDefinition, open_table: OpenTable
+    laboratory: RunningSandbox,
+    plain: TableDefinition,
+    open_table: OpenTable,
+    leap: Callable[[float], None],
 ) -> None:
     laboratory.control.pause_way(HOME, AWAY)
     ways = (THERE, Way(source=HOME, target=THIRD))
-    run = run_lag(plan(*ways, probes=3, patience_ms=500), open_table(plain))
+    rest_is_there = once(lambda run: len(run.ways[1].lags_ms) == 3)
+
+    def tell(run: LagRun) -> None:
+        if rest_is_there(run):
+            leap(600_001)
+
+    table = open_table(plain)
+    run = run_lag(plan(*ways, probes=3, patience_ms=600_000), table, tell=tell)
     assert run.phase is Phase.GAVE_UP
     assert [each.missing for each in run.ways] == [3, 0]
     laboratory.control.resume()
@@ -226,8 +261,11 @@ def test_a_target_that_is_away_from_the_start_is_not_waited_for(
 
 
 def test_a_target_that_hangs_for_a_while_is_waited_for(
-    laboratory: RunningSandbox, plain: TableDefinition, open_table: OpenTable
+    laboratory: RunningSandbox, plain: TableDefinition, open_table: OpenTable, patience: Patience
 ) -> None:
+    """Nothing arrives before it hangs, or there would be nothing left to wait for."""
+    laboratory.hold()
+    patience.hangs(AWAY)
     seen = once(lambda run: bool(run.ways[0].probes))
 
     def tell(run: LagRun) -> None:
@@ -235,6 +273,7 @@ def test_a_target_that_hangs_for_a_while_is_waited_for(
             laboratory.control.outage(AWAY, "blackhole")
         elif run.troubles:
             laboratory.control.heal(AWAY)
+            laboratory.deliver()
 
     run = run_lag(plan(probes=3), open_table(plain), tell=tell)
     assert run.phase is Phase.DONE
@@ -250,21 +289,26 @@ def test_a_source_that_goes_away_in_the_middle_is_gone_on_without(
 ) -> None:
     """What it wrote has not arrived: it would come back with the region if nobody deleted it."""
     monkeypatch.setattr("gtsite.experiments.lag.AWAY_MS", 500.0)
-    laboratory.control.set_lag(source=HOME, lag_ms=1000, jitter_ms=0)
-    seen = once(lambda run: len(run.ways[0].probes) >= 3)
+    laboratory.control.set_lag(source=HOME, lag_ms=60_000, jitter_ms=0)
+    put, written = Table.put, []
 
-    def tell(run: LagRun) -> None:
-        if seen(run):
-            laboratory.control.outage(HOME, "refuse")
+    def put_three(table: Table, item: Item, **more: Any) -> Answer[None]:
+        if table.region == HOME:
+            written.append(item)
+            if len(written) == 4:
+                laboratory.control.outage(HOME, "refuse")
+        return put(table, item, **more)
 
+    monkeypatch.setattr(Table, "put", put_three)
     ways = (THERE, Way(source=THIRD, target=AWAY))
-    run = run_lag(plan(*ways, probes=30, patience_ms=600_000), open_table(plain), tell=tell)
+    run = run_lag(plan(*ways, probes=30, patience_ms=600_000), open_table(plain))
     assert run.phase is Phase.GAVE_UP
-    assert 3 <= len(run.ways[0].probes) == run.ways[0].missing < 30
+    assert len(run.ways[0].probes) == run.ways[0].missing == 3
     assert len(run.ways[1].lags_ms) == 30
     assert any(each.region == HOME and "refused" in each.sentence for each in run.troubles)
     assert any(f"{AWAY} did, and replicates them" in each.sentence for each in run.troubles)
     laboratory.control.heal(HOME)
+    laboratory.deliver()
     assert items_left(laboratory, plain) == 0
 
 
@@ -286,13 +330,16 @@ def test_a_run_that_is_stopped_says_what_it_has_and_leaves_nothing(
     laboratory: RunningSandbox, plain: TableDefinition, open_table: OpenTable
 ) -> None:
     stop = Event()
+    phases: list[Phase] = []
 
     def tell(run: LagRun) -> None:
+        phases.append(run.phase)
         if run.ways[0].lags_ms:
             stop.set()
 
     run = run_lag(plan(probes=1000), open_table(plain), tell=tell, stop=stop)
     assert run.phase is Phase.STOPPED
+    assert phases[0] is Phase.WRITING
     assert 1 <= len(run.ways[0].lags_ms) <= len(run.ways[0].probes) < 1000
     assert items_left(laboratory, plain) == 0
 
@@ -332,8 +379,8 @@ def test_a_strong_table_has_a_write_in_a_second_region_at_once(
     assert run.troubles == ()
     for region in REGIONS:
         ways = [each for each in run.ways if each.way.source == region]
-        earliest = [earliest_ms(probe) for way in ways for probe in way.probes]
-        assert min(earliest) < LAG_MS / 2
+        for probes in zip(*(each.probes for each in ways), strict=True):
+            assert any(was_there_when_acknowledged(each) for each in probes)
 
 
 def once(holds: Fits) -> Fits:

@@ -1,6 +1,7 @@
 """Looking at several regions at once."""
 
 import time
+from collections import Counter
 
 import pytest
 
@@ -10,6 +11,7 @@ from gtsite.experiments.entities import Trouble
 from gtsite.experiments.watching import POLL_MS, Look, RunClock, Watch, watching
 from tests.experiments.busy import busy_region
 from tests.experiments.conftest import OpenTable
+from tests.support.patience import Patience
 from tests.support.sandbox import BOUND_SECONDS, RunningSandbox
 
 HOME, AWAY, THIRD = "us-west-2", "eu-west-1", "us-east-2"
@@ -24,12 +26,12 @@ def songs(laboratory: RunningSandbox) -> TableDefinition:
     return SONGS
 
 
-def next_of(watch: Watch, region: str, kind: type[Look] | type[Trouble]) -> Look | Trouble:
-    """The next of that kind from that region; others are passed over."""
+def look_at(watch: Watch, region: str) -> Look:
+    """The next look at that region; others, and troubles, are passed over."""
     end = time.monotonic() + BOUND_SECONDS
     while time.monotonic() < end:
         found = watch.next(1)
-        if isinstance(found, kind) and found.region == region:
+        if isinstance(found, Look) and found.region == region:
             return found
     raise AssertionError(f"Nothing came from {region}.")
 
@@ -37,14 +39,14 @@ def next_of(watch: Watch, region: str, kind: type[Look] | type[Trouble]) -> Look
 def test_an_item_is_seen_arriving(songs: TableDefinition, open_table: OpenTable) -> None:
     table, clock = open_table(songs), RunClock()
     with watching(table, [HOME, AWAY], lambda _: [("arriving",)], clock=clock) as watch:
-        first = next_of(watch, AWAY, Look)
-        assert isinstance(first, Look)
+        first = look_at(watch, AWAY)
         assert first.held == {("arriving",): None}
         before_ms = clock.ms()
-        table.at(HOME).put({"PK": "arriving", "n": 1})
-        while (seen := next_of(watch, AWAY, Look)).held[("arriving",)] is None:  # type: ignore[union-attr]
+        while look_at(watch, AWAY).asked_ms <= before_ms:
             continue
-    assert isinstance(seen, Look)
+        table.at(HOME).put({"PK": "arriving", "n": 1})
+        while (seen := look_at(watch, AWAY)).held[("arriving",)] is None:
+            continue
     assert seen.held == {("arriving",): {"PK": "arriving", "n": 1}}
     assert before_ms < seen.asked_ms < seen.at_ms < seen.answered_ms < clock.ms()
     table.at(HOME).delete("arriving")
@@ -57,8 +59,7 @@ def test_more_keys_than_one_request_takes_are_all_looked_for(
     sizes, looked_for = set(), set()
     with watching(open_table(songs), [HOME], lambda _: keys, clock=RunClock()) as watch:
         for _ in range(3):
-            look = next_of(watch, HOME, Look)
-            assert isinstance(look, Look)
+            look = look_at(watch, HOME)
             sizes.add(len(look.held))
             looked_for |= set(look.held)
     assert sizes == {100, 30}
@@ -66,22 +67,27 @@ def test_more_keys_than_one_request_takes_are_all_looked_for(
 
 
 def test_a_region_that_hangs_is_told_of_once_and_keeps_no_other_waiting(
-    laboratory: RunningSandbox, songs: TableDefinition, open_table: OpenTable
+    laboratory: RunningSandbox, songs: TableDefinition, open_table: OpenTable, patience: Patience
 ) -> None:
+    """While it is asked in vain, again and again, another one is looked at many times."""
     laboratory.control.outage(AWAY, "blackhole")
+    patience.hangs(AWAY)
     seen: list[Look | Trouble | None] = []
-    with watching(open_table(songs), [HOME, AWAY], lambda _: [("x",)], clock=RunClock()) as watch:
-        while not any(isinstance(each, Trouble) for each in seen):
-            seen.append(watch.next(1))
-        of_home = sum(isinstance(each, Look) and each.region == HOME for each in seen)
+    looks_meanwhile: Counter[int] = Counter()
+    table = open_table(songs)
+    with watching(table, [HOME, AWAY], lambda _: [("x",)], clock=RunClock()) as watch:
+        end = time.monotonic() + BOUND_SECONDS
+        while time.monotonic() < end and not (
+            table._router.traffic(AWAY).failed >= 3 and max(looks_meanwhile.values()) > 5
+        ):
+            seen.append(watch.next(0.1))
+            looks_meanwhile[table._router.traffic(AWAY).failed] += isinstance(seen[-1], Look)
         assert watch.away_ms(AWAY) > 0
         assert watch.away_ms(HOME) == 0
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
-            seen.append(watch.next(0.1))
     troubles = [each for each in seen if isinstance(each, Trouble)]
     assert troubles == [Trouble(region=AWAY, sentence="eu-west-1 does not answer (timeout).")]
-    assert of_home > 5
+    assert table._router.traffic(AWAY).failed >= 3
+    assert max(looks_meanwhile.values()) > 5
 
 
 def test_a_region_that_comes_back_is_looked_at_again(
@@ -106,8 +112,7 @@ def test_a_busy_region_says_what_it_can_of_what_it_was_asked(
             look = watch.next(BOUND_SECONDS)
             assert isinstance(look, Look)
             assert look.held == {("0",): None, ("1",): None, ("2",): None}
-            asked = [next_of(watch, AWAY, Look) for _ in range(8)]
-    first, *_, last = [each.asked_ms for each in asked if isinstance(each, Look)]
+            first, *_, last = [look_at(watch, AWAY).asked_ms for _ in range(8)]
     assert last - first > 7 * POLL_MS * 4, "it is asked less and less often"
 
 
@@ -117,7 +122,8 @@ def test_backing_off_is_no_part_of_a_look(
     """Half a second of being throttled would make a look half a second long."""
     with busy_region(laboratory.port_of(AWAY)) as (busy, address):
         busy.throttled = {"BatchGetItem"}
-        table, clock = open_table(songs, {AWAY: address}), RunClock()
+        table = open_table(songs, {AWAY: address}, throttled_seconds=BOUND_SECONDS)
+        clock = RunClock()
         with watching(table, [AWAY], lambda _: [("x",)], clock=clock) as watch:
             assert watch.next(0.5) is None
             busy.throttled = set()

@@ -21,7 +21,7 @@ DEFINITION = TableDefinition(name="any", partition_key=Attribute(name="PK", type
 
 @contextmanager
 def table_at(url: str) -> Iterator[Table]:
-    clients = Clients(endpoints={REGION: url}, connect_seconds=1, read_seconds=1)
+    clients = Clients(endpoints={REGION: url})
     with closing(Router(clients=clients, regions=[REGION], local=REGION)) as router:
         yield Table(DEFINITION, router)
 

@@ -13,12 +13,20 @@ from gtsite.dynamodb.router import Router
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
 from tests.lab.rig import KEY, put_bookmark
 from tests.support.engines import REGIONS, ThreeRegions
+from tests.support.patience import Patience
 from tests.support.sandbox import RunningSandbox
 
 
 @pytest.fixture
-def lab_regions(site_regions: ThreeRegions) -> ThreeRegions:
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Regions are waited for, but for those that are said to hang."""
+    return Patience(monkeypatch)
+
+
+@pytest.fixture
+def lab_regions(site_regions: ThreeRegions, patience: Patience) -> ThreeRegions:
     """Three regions, each with the lab's item at 0 and nothing else."""
+    assert patience
     for region in site_regions.names:
         put_bookmark(site_regions, region, 0)
     return site_regions
@@ -44,8 +52,11 @@ def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbo
 
 
 @pytest.fixture
-def lab_sandbox(_sandbox: RunningSandbox, settings: Settings) -> Iterator[RunningSandbox]:
+def lab_sandbox(
+    _sandbox: RunningSandbox, settings: Settings, patience: Patience
+) -> Iterator[RunningSandbox]:
     """The site on a sandbox, whole and in step: the lab's item at 0 in every region."""
+    assert patience
     _sandbox.control.heal()
     _sandbox.deliver()
     _sandbox.client(REGIONS[0]).put_item(

@@ -6,6 +6,7 @@ from django.test import Client
 
 from tests.lab.rig import KEY, bookmark_in
 from tests.support.engines import ThreeRegions
+from tests.support.patience import Patience
 
 OREGON, IRELAND = "us-west-2", "eu-west-1"
 TITLE = {
@@ -178,8 +179,11 @@ class TestRegionAway:
     @pytest.mark.parametrize(
         "path", ["get/user100/AshlandValley", "update/user100/AshlandValley/1"]
     )
-    def test_a_hung_region_is_504(self, regions: ThreeRegions, path: str) -> None:
+    def test_a_hung_region_is_504(
+        self, regions: ThreeRegions, patience: Patience, path: str
+    ) -> None:
         regions.blackhole(OREGON)
+        patience.hangs(OREGON)
         status, body = ask(path)
         assert status == 504
         assert body == {"Error": "us-west-2 does not answer (timeout)."}

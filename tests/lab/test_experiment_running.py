@@ -8,6 +8,7 @@ from bookmarks.lab.experiments.entities import Picture, Preparation
 from bookmarks.lab.experiments.frames import SEPARATOR, Frames
 from bookmarks.lab.experiments.running import AT_ONCE, Limit, Running, TooManyRuns
 from gtsite.experiments.entities import Stop, Tell
+from tests.support.sandbox import BOUND_SECONDS
 
 ENDED = Picture(ended=True)
 
@@ -34,12 +35,15 @@ def test_the_last_picture_is_how_it_ended() -> None:
 
 def test_what_is_told_is_shown_once_and_then_there_are_signs_of_life() -> None:
     told = Picture(preparation=Preparation(items=3))
+    has_told = threading.Event()
 
     def tells(tell: Tell[Picture], stop: Stop) -> Picture:
         tell(told)
+        has_told.set()
         return until_stopped(tell, stop)
 
     with closing(Running(tells)) as running:
+        assert has_told.wait(BOUND_SECONDS)
         pictures = running.pictures()
         seen = [next(pictures) for _ in range(6)]
         assert seen.count(told) == 1

@@ -8,6 +8,7 @@ from gtsite.dynamodb.errors import ItemRefused, RegionUnavailable
 from gtsite.dynamodb.meter import meter
 from tests.lab.rig import KEY, bookmark_in, put_bookmark
 from tests.support.engines import ThreeRegions
+from tests.support.patience import Patience
 
 OREGON, IRELAND = "us-west-2", "eu-west-1"
 
@@ -93,8 +94,11 @@ class TestAdd:
             items.add(OREGON, 1, stamp_ms=1_000)
         assert items.get(OREGON).value.stamp_ms is None
 
-    def test_is_never_sent_twice(self, items: LabItems, lab_regions: ThreeRegions) -> None:
+    def test_is_never_sent_twice(
+        self, items: LabItems, lab_regions: ThreeRegions, patience: Patience
+    ) -> None:
         lab_regions.blackhole(OREGON)
+        patience.hangs(OREGON)
         with meter() as calls, pytest.raises(RegionUnavailable) as raised:
             items.add(OREGON, 1, stamp_ms=1_000)
         assert raised.value.outcome_unknown

@@ -6,6 +6,7 @@ from pytest_django import Settings
 from bookmarks.lab.sandbox import look
 from gtsite.sandbox.client import SandboxRefused, Status
 from tests.lab.visitor import LabBrowser
+from tests.support.patience import Patience
 from tests.support.sandbox import RunningSandbox
 
 OREGON, IRELAND, OHIO = "us-west-2", "eu-west-1", "us-east-2"
@@ -91,13 +92,15 @@ class TestReplication:
 class TestSwitch:
     @pytest.mark.parametrize("fault", ["refuse", "blackhole"])
     def test_takes_a_region_away_and_brings_it_back(
-        self, browser: LabBrowser, lab_sandbox: RunningSandbox, fault: str
+        self, browser: LabBrowser, lab_sandbox: RunningSandbox, patience: Patience, fault: str
     ) -> None:
         assert browser.post(f"/lab/{IRELAND}/fault/{fault}/").status_code == 200
         assert lab_sandbox.control.status().fault_of(IRELAND) == fault
         assert f"fault-{IRELAND}-{fault}" in browser.pressed
+        patience.hangs(IRELAND)
         browser.press(IRELAND, "get")
         assert browser.said(IRELAND) == "Ireland does not answer."
+        patience.answers(IRELAND)
         browser.press(OREGON, "get")
         assert browser.said(OREGON) == "Oregon holds 0."
         browser.post(f"/lab/{IRELAND}/fault/none/")

@@ -19,6 +19,8 @@ from gtsite.dynamodb.errors import (
 from gtsite.dynamodb.router import Answer
 from tests.lab.rig import bookmark_in
 from tests.support.engines import ThreeRegions
+from tests.support.patience import Patience
+from tests.support.sandbox import BOUND_SECONDS
 
 OREGON, IRELAND, OHIO = "us-west-2", "eu-west-1", "us-east-2"
 GET, PLUS, PING = (
@@ -73,9 +75,10 @@ class TestAsk:
         assert after.attributes == panel.attributes != ()
 
     def test_a_write_without_an_answer_keeps_its_stamp(
-        self, items: LabItems, lab_regions: ThreeRegions
+        self, items: LabItems, lab_regions: ThreeRegions, patience: Patience
     ) -> None:
         lab_regions.blackhole(OREGON)
+        patience.hangs(OREGON)
         newest = pressed(items, PLUS).newest
         assert newest is not None
         assert (newest.outcome, newest.stamp_ms) == (Outcome.UNCERTAIN, 1_000)
@@ -105,21 +108,18 @@ class TestAskEverywhere:
         assert _outcomes(panels) == {OREGON: "ok", IRELAND: "away", OHIO: "ok"}
 
     def test_a_hung_region_leaves_the_others(
-        self, items: LabItems, lab_regions: ThreeRegions
+        self, items: LabItems, lab_regions: ThreeRegions, patience: Patience
     ) -> None:
         lab_regions.blackhole(OREGON)
+        patience.hangs(OREGON)
         panels = everywhere(items, PLUS)
         assert _outcomes(panels) == {OREGON: "uncertain", IRELAND: "ok", OHIO: "ok"}
-        hung, other = panels[OREGON].newest, panels[OHIO].newest
-        assert hung is not None
-        assert other is not None
-        assert other.elapsed_ms < hung.elapsed_ms
 
     def test_they_are_asked_side_by_side(
         self, items: LabItems, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Each waits for the other two: one after the other, the first would wait in vain."""
-        together = Barrier(3, timeout=20)
+        together = Barrier(3, timeout=BOUND_SECONDS)
 
         def ping(region: str) -> Answer[None]:
             together.wait()

@@ -12,6 +12,7 @@ from bookmarks.lab.forms import BOUNDS
 from tests.lab.rig import bookmark_in, put_bookmark
 from tests.lab.visitor import LabBrowser
 from tests.support.engines import ThreeRegions
+from tests.support.patience import Patience
 
 OREGON, IRELAND, OHIO = "us-west-2", "eu-west-1", "us-east-2"
 ACTIONS = ("ping", "get", "plus", "minus", "clear")
@@ -117,12 +118,14 @@ class TestOneRegion:
         assert "AshlandValley" in browser.texts[f"record-{IRELAND}"]
 
     def test_a_hung_region_does_not_claim_that_nothing_was_written(
-        self, browser: LabBrowser, lab_regions: ThreeRegions
+        self, browser: LabBrowser, lab_regions: ThreeRegions, patience: Patience
     ) -> None:
         lab_regions.blackhole(IRELAND)
+        patience.hangs(IRELAND)
         browser.press(IRELAND, "plus")
         assert "may have been written or not" in browser.said(IRELAND)
         lab_regions.heal(IRELAND)
+        patience.answers(IRELAND)
         browser.press(IRELAND, "get")
         assert browser.said(IRELAND).startswith("Ireland holds")
 
@@ -164,10 +167,11 @@ class TestAllRegions:
         assert [bookmark_in(lab_regions, region) for region in (OREGON, IRELAND, OHIO)] == [1, 2, 3]
 
     def test_one_away_and_one_hung_leave_the_third(
-        self, plain: LabBrowser, lab_regions: ThreeRegions
+        self, plain: LabBrowser, lab_regions: ThreeRegions, patience: Patience
     ) -> None:
         lab_regions.refuse(OREGON)
         lab_regions.blackhole(IRELAND)
+        patience.hangs(IRELAND)
         assert plain.press("all", "get").status_code == 200
         assert plain.said(OREGON) == "Oregon does not answer."
         assert plain.said(IRELAND) == "Ireland does not answer."
