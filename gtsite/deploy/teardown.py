@@ -1,7 +1,7 @@
 """The end of what a deployment made on Elastic Beanstalk: environments, versions, applications."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from gtsite.deploy.aws import Aws
 from gtsite.deploy.beanstalk import EnvironmentState
@@ -40,9 +40,10 @@ def remove_environments(
     """
     stoppable = StoppableClock(clock or Clock())
     watches = [_watch(config, region, aws, patience, tell, stoppable) for region in regions]
+    tries: list[Future[str]] = []
     with ThreadPoolExecutor(max_workers=max(1, len(watches))) as pool:
-        tries = [pool.submit(_tried, config, watch) for watch in watches]
         try:
+            tries.extend(pool.submit(_tried, config, watch) for watch in watches)
             wait(tries)
         except KeyboardInterrupt:
             stoppable.stop()

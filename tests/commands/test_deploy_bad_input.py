@@ -6,8 +6,8 @@ import pytest
 
 from gtsite.deploy import bundle
 from tests.support.answering import answering_service, query_error
+from tests.support.cloud import CLOSED
 from tests.support.deployment import IRELAND, OHIO, OREGON, Site
-from tests.support.engines import free_port
 
 Arrange = Callable[[Site, pytest.MonkeyPatch], None]
 
@@ -135,7 +135,7 @@ def test_expired_credentials(site: Site, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_aws_away(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", CLOSED)
     ran = site.deploy("plan")
     assert (ran.code, ran.out) == (1, "")
     assert "STS in us-west-2 does not answer" in ran.err

@@ -2,11 +2,15 @@
 
 import signal
 
-from tests.support.beanstalk import RED, SLOW
+from gtsite.deploy.aws import ATTEMPTS, READ_SECONDS
+from tests.support.beanstalk import NEVER_ENDS, RED, SUCCESS
+from tests.support.beanstalk.plays import Change
 from tests.support.deployment import DOMAIN, IRELAND, OHIO, OREGON, QUICK, Site
 from tests.support.engines import REGIONS
 
 CREATE, UPDATE = "CreateEnvironment", "UpdateEnvironment"
+SOONER_THAN_GIVEN_UP_SECONDS = 0.75 * READ_SECONDS * ATTEMPTS
+"""Whoever waits for a service that hangs waits until the SDK gives it up."""
 
 
 def test_the_first_time_the_second_time_and_the_next_commit(ready: Site) -> None:
@@ -91,14 +95,15 @@ def test_a_region_with_visitors_is_not_left_out_by_a_slip(deployed: Site) -> Non
 def test_killed_or_stopped_in_the_middle_the_same_command_goes_on(ready: Site) -> None:
     """First with SIGKILL while Ireland is launched, then with Ctrl-C while Ohio is."""
     label = ready.project.label()
-    arguments = ("up", "--no-load", "--poll", "0.1", "--patience", "60")
+    arguments = ("up", "--no-load", "--poll", "0.1", "--patience", "600")
     for region, how in ((IRELAND, signal.SIGKILL), (OHIO, signal.SIGINT)):
-        ready.cloud.beanstalk.play(region, SLOW)
+        ready.cloud.beanstalk.play(region, NEVER_ENDS)
         with ready.running(*arguments) as running:
             ready.wait_for(region, CREATE)
             running.send_signal(how)
             out, err = running.communicate(timeout=60)
         assert running.returncode == (130 if how is signal.SIGINT else -how)
+        _launch_goes_on(ready, region)
     assert f"us-west-2  was there already  {label}" in out
     assert "us-east-2  interrupted" in out
     assert "deploy: Stopped. What AWS was asked for goes on by itself" in err
@@ -111,12 +116,18 @@ def test_killed_or_stopped_in_the_middle_the_same_command_goes_on(ready: Site) -
         assert ready.cloud.beanstalk.operations(region).count(CREATE) == 1
 
 
+def _launch_goes_on(site: Site, region: str) -> None:
+    """Of an environment that would not have been there before the operator's command had ended."""
+    environment = site.cloud.beanstalk.environment(region, site.config.environment_name(region))
+    environment.begin(Change.LAUNCH, environment.content, SUCCESS)
+
+
 def test_ctrl_c_waits_for_no_service_that_hangs(ready: Site) -> None:
     ready.cloud.beanstalk.hang(IRELAND, times=100)
     with ready.running("plan", "--no-load") as running:
         ready.wait_for(IRELAND, "ListAvailableSolutionStacks")
         running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=20)
+        _, err = running.communicate(timeout=SOONER_THAN_GIVEN_UP_SECONDS)
     assert (running.returncode, err) == (130, "Stopped.\n")
 
 

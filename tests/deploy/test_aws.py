@@ -19,8 +19,7 @@ from gtsite.deploy.errors import (
     Unreachable,
 )
 from tests.support.answering import FixedAnswer
-from tests.support.cloud import KEY, SECRET, Cloud
-from tests.support.engines import free_port
+from tests.support.cloud import CLOSED, KEY, SECRET, Cloud
 
 REGION = "eu-west-1"
 Answering = Callable[[FixedAnswer], str]
@@ -28,10 +27,6 @@ Answering = Callable[[FixedAnswer], str]
 
 def _events(aws: Aws) -> object:
     return aws.ask("elasticbeanstalk", REGION, "describe_events")
-
-
-def _closed() -> str:
-    return f"http://127.0.0.1:{free_port()}"
 
 
 def test_an_operation_is_asked_in_its_region(aws: Aws, cloud: Cloud) -> None:
@@ -117,7 +112,7 @@ def test_s3_has_longer_to_answer_what_goes_there_on_a_slow_line(aws: Aws) -> Non
 
 
 def test_a_service_that_cannot_be_reached_is_told(operator: pytest.MonkeyPatch) -> None:
-    operator.setenv("AWS_ENDPOINT_URL_ELASTIC_BEANSTALK", _closed())
+    operator.setenv("AWS_ENDPOINT_URL_ELASTIC_BEANSTALK", CLOSED)
     with pytest.raises(Unreachable, match=r"does not answer .* check the network"):
         _events(Aws())
 
@@ -172,7 +167,7 @@ def test_a_page_that_fails_is_an_error_of_ours(aws: Aws, cloud: Cloud) -> None:
 
 
 def test_a_proxy_is_not_asked_for_what_is_on_this_machine(operator: pytest.MonkeyPatch) -> None:
-    operator.setenv("http_proxy", _closed())
+    operator.setenv("http_proxy", CLOSED)
     operator.delenv("no_proxy")
     _events(Aws())
 

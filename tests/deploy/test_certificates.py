@@ -27,7 +27,7 @@ from tests.deploy.test_routing import carry_out, make_zone, put_record, records,
 from tests.support.calls import answering, changing, denied, interrupted_after, recorded
 from tests.support.cloud import Cloud
 
-SHORT = Patience(poll_seconds=0, longest_seconds=5)
+SHORT = Patience(poll_seconds=0, longest_seconds=60)
 NONE_LEFT = Patience(poll_seconds=0, longest_seconds=0)
 DOMAIN = "www.example.com"
 PROOF_VALUE = "_c9edd76ee4a0e2a74388032f3861cc50.ykybfrwcxw.acm-validations.aws."

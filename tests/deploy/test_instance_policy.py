@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,15 +14,17 @@ from catalog.services import catalogue
 from gtsite.deploy.config import Config
 from gtsite.deploy.policies import SITE_ACTIONS, instance_policy
 from gtsite.dynamodb import connection
+from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.items import to_item
+from gtsite.dynamodb.router import Router
 from gtsite.dynamodb.tables import FLIGHTS, GLOBAL_SERVERLESS, MUSIC, ORDERS
-from gtsite.status import watch
+from gtsite.status import views, watch
 from tests.support.accounts import OTHER_PASSWORD, PASSWORD, POSITION
 from tests.support.addresses import addresses
 from tests.support.iam.calls import Call, recorded_calls
 from tests.support.iam.evaluation import denied, unused, without
 from tests.support.iam.needs import all_needs
-from tests.support.sandbox import REGIONS, RunningSandbox
+from tests.support.sandbox import BOUND_SECONDS, REGIONS, RunningSandbox
 from tests.support.site import ITEMS
 
 ACCOUNT = "123456789012"
@@ -135,8 +138,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox
 
 
 @pytest.fixture
-def recorded(sandbox: RunningSandbox, settings: Settings) -> Iterator[list[Call]]:
-    """What the site, new in Oregon, asks of AWS."""
+def recorded(
+    sandbox: RunningSandbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[Call]]:
+    """What the site, new in Oregon, asks of AWS, and however long an answer takes."""
+    _be_patient(monkeypatch)
     settings.GT_REGIONS = list(REGIONS)
     settings.GT_LOCAL_REGION = HOME
     settings.GT_ENDPOINTS = {name: sandbox.endpoint_of(name) for name in REGIONS}
@@ -145,6 +151,18 @@ def recorded(sandbox: RunningSandbox, settings: Settings) -> Iterator[list[Call]
         catalogue().refresh()
         yield calls
         _forget()
+
+
+def _be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not answered in time is not asked about further, and would be missing here."""
+    clients = partial(Clients, connect_seconds=BOUND_SECONDS, read_seconds=BOUND_SECONDS)
+    monkeypatch.setattr(connection, "Clients", clients)
+    router = partial(Router, deadline_seconds=4 * BOUND_SECONDS)
+    monkeypatch.setattr(connection, "Router", router)
+    for name in ("PART_PATIENCE_SECONDS", "PAGE_PATIENCE_SECONDS"):
+        monkeypatch.setattr(views, name, BOUND_SECONDS)
+    for name in ("DESCRIBE_SECONDS", "METRICS_SECONDS"):
+        monkeypatch.setattr(watch, name, BOUND_SECONDS)
 
 
 def _forget() -> None:

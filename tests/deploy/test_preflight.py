@@ -23,8 +23,7 @@ from gtsite.deploy.preflight import (
 )
 from gtsite.deploy.steps import Area
 from tests.support.answering import FixedAnswer, query_error
-from tests.support.cloud import ACCOUNT, Cloud
-from tests.support.engines import free_port
+from tests.support.cloud import ACCOUNT, CLOSED, Cloud
 
 REGION = "eu-west-1"
 SOMEBODY = Identity(account=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:user/somebody")
@@ -43,9 +42,8 @@ def test_the_identity_is_whom_sts_names(aws: Aws) -> None:
 
 def test_without_credentials_nobody_is_asked(bare_environment: pytest.MonkeyPatch) -> None:
     """The place to look in last, an instance's own, is a closed port here."""
-    closed = f"http://127.0.0.1:{free_port()}"
-    bare_environment.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", closed)
-    bare_environment.setenv("AWS_ENDPOINT_URL", closed)
+    bare_environment.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", CLOSED)
+    bare_environment.setenv("AWS_ENDPOINT_URL", CLOSED)
     with pytest.raises(CredentialsMissing, match="No AWS credentials are found: sign in"):
         find_identity(Aws(), REGION)
 

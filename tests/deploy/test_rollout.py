@@ -4,6 +4,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,9 +17,9 @@ from gtsite.deploy.config import Config
 from gtsite.deploy.errors import BadConfig, Unreachable
 from gtsite.deploy.regional_plans import RegionPlan
 from gtsite.deploy.rollout import Outcome, Verdict, roll_out
-from gtsite.deploy.steps import Kind, News
+from gtsite.deploy.steps import Kind, News, Tell
 from gtsite.deploy.teardown import NotRemoved, plan_removal, remove_environments
-from gtsite.deploy.waiting import Clock
+from gtsite.deploy.waiting import Clock, Patience
 from tests.support.beanstalk import (
     GREEN_THEN_RED,
     HALF_WAY,
@@ -41,6 +42,9 @@ CREATION = [
     "CreateEnvironment",
     "UpdateApplicationVersion",
 ]
+REAL_MINUTE = Patience(poll_seconds=0.05, longest_seconds=60)
+"""Of seconds that really pass: who is not stopped gives up after them, and says so."""
+
 YOUNG = "waiting for Elastic Beanstalk to know the new roles"
 FEWEST_STEPS, MOST_STEPS = 6, 40
 """Of one region's turn, each of which a run is broken off at."""
@@ -99,6 +103,22 @@ def _updates(stage: Stage, region: str = "") -> list[str]:
 def _blocks(regions: list[str]) -> list[str]:
     """Regions in the order they come, each once as long as it stays the same."""
     return [each for i, each in enumerate(regions) if i == 0 or regions[i - 1] != each]
+
+
+def _ctrl_c_once_all_say(words: str, regions: Sequence[str]) -> Tell:
+    """Presses Ctrl-C, once, when every one of the regions has said so at least once."""
+    silent, lock = set(regions), threading.Lock()
+
+    def tell(news: News) -> None:
+        if words not in news.sentence:
+            return
+        with lock:
+            is_last = silent == {news.region}
+            silent.discard(news.region)
+        if is_last:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    return tell
 
 
 # It goes well
@@ -530,7 +550,9 @@ def test_a_service_that_is_busy_or_ill_while_it_is_waited_for_is_asked_again(
 def test_a_call_that_hangs_is_given_up_and_asked_again(
     stage: Stage, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gtsite.deploy.aws.READ_SECONDS", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("gtsite.deploy.aws.READ_SECONDS", 1)
+        aws.client("elasticbeanstalk", FIRST)  # the others, which do not hang, have their time
     stage.aws = aws
     stage.cloud.beanstalk.hang(FIRST, operation="DescribeEvents")
 
@@ -685,16 +707,27 @@ def test_an_interrupted_run_says_what_goes_on_and_leaves_the_others_alone(standi
 
 
 def test_side_by_side_the_first_goes_alone_and_the_others_overlap(standing: Stage) -> None:
-    for region in (SECOND, THIRD):
-        standing.cloud.beanstalk.play(region, SLOW)
+    """Neither goes on before both are busy: of two that take turns the first would wait in vain."""
+    both, met = threading.Barrier(2), set[str]()
 
-    assert standing.up(B, parallel=True).is_good
+    def tell(news: News) -> None:
+        is_busy = news.kind is Kind.WAITING and "it is Updating" in news.sentence
+        if is_busy and news.region != FIRST and news.region not in met:
+            met.add(news.region)
+            both.wait(timeout=60)
 
+    outcome = roll_out(
+        standing.plan(B),
+        parallel=True,
+        patience=standing.patience,
+        tell=tell,
+        clock=PassingClock(),
+    )
+
+    assert outcome.is_good
+    assert met == {SECOND, THIRD}
     regions = [region for region, _ in standing.changes()]
     assert set(regions[: regions.count(FIRST)]) == {FIRST}
-    asked = [each.region for each in standing.cloud.beanstalk.calls]
-    others = _blocks([each for each in asked if each != FIRST])
-    assert len(others) > 4
 
 
 def test_side_by_side_a_first_that_fails_spares_the_others(standing: Stage) -> None:
@@ -723,13 +756,7 @@ def test_side_by_side_ctrl_c_ends_all_of_them_and_says_what_goes_on(standing: St
     plans = standing.plan(B)
     for region in (SECOND, THIRD):
         standing.cloud.beanstalk.play(region, NEVER_ENDS)
-    pressed = threading.Event()
-
-    def tell(news: News) -> None:
-        is_late = news.kind is Kind.WAITING and "it is Updating" in news.sentence
-        if is_late and news.region == SECOND and not pressed.is_set():
-            pressed.set()
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    tell = _ctrl_c_once_all_say("it is Updating", (SECOND, THIRD))
 
     outcome = roll_out(
         plans,
@@ -985,25 +1012,40 @@ def test_an_end_in_one_region_that_fails_is_said_and_the_others_are_ended(standi
 def test_ctrl_c_ends_an_end_in_every_region_without_waiting_for_it(standing: Stage) -> None:
     for region in standing.config.regions:
         standing.cloud.beanstalk.play(region, NEVER_ENDS)
-    troubles, pressed = [], threading.Event()
+    press = _ctrl_c_once_all_say("to be gone", standing.config.regions)
 
     def tell(news: News) -> None:
-        troubles.extend([news.sentence] if news.kind is Kind.TROUBLE else [])
-        is_second = "to be gone" in news.sentence and news.region == SECOND
-        if is_second and not pressed.is_set():
-            pressed.set()
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        standing.news.append(news)
+        press(news)
 
     with pytest.raises(KeyboardInterrupt):
         remove_environments(
-            standing.config,
-            standing.config.regions,
-            standing.aws,
-            replace(standing.patience, longest_seconds=10, poll_seconds=1),
-            tell,
+            standing.config, standing.config.regions, standing.aws, REAL_MINUTE, tell
         )
 
-    assert troubles == []
+    assert standing.said(Kind.TROUBLE) == []
+
+
+def test_ctrl_c_before_every_region_has_begun_ends_those_that_have(
+    standing: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing.cloud.beanstalk.play(FIRST, NEVER_ENDS)
+    really_submit, left = ThreadPoolExecutor.submit, [1]
+
+    def submit(pool: ThreadPoolExecutor, *work: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return really_submit(pool, *work)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+
+    with pytest.raises(KeyboardInterrupt):
+        remove_environments(
+            standing.config, (FIRST, SECOND), standing.aws, REAL_MINUTE, standing.news.append
+        )
+
+    assert standing.said(Kind.TROUBLE) == []
 
 
 def test_an_end_that_another_operation_is_in_the_way_of_is_tried_again(standing: Stage) -> None:

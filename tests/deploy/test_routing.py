@@ -25,7 +25,7 @@ from tests.support.calls import answering, changing, denied, interrupted_after, 
 from tests.support.cloud import ACCOUNT, Cloud
 
 IDENTITY = Identity(account=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:user/ada")
-SHORT = Patience(poll_seconds=0, longest_seconds=5)
+SHORT = Patience(poll_seconds=0, longest_seconds=60)
 NONE_LEFT = Patience(poll_seconds=0, longest_seconds=0)
 DOMAIN = "www.example.com"
 DNS = "route53"

@@ -25,7 +25,7 @@ from gtsite.deploy.secret import (
 from gtsite.deploy.steps import News, tell_nobody
 from gtsite.deploy.waiting import Patience
 from tests.support.answering import FixedAnswer
-from tests.support.cloud import Cloud
+from tests.support.cloud import CLOSED, Cloud
 
 NAME = "meridian/secret-key"
 IMPATIENT = Patience(poll_seconds=0, longest_seconds=0)
@@ -407,7 +407,7 @@ def test_a_region_that_does_not_answer_is_no_missing_secret(
 ) -> None:
     for name, text in cloud.environment.items():
         bare_environment.setenv(name, text)
-    bare_environment.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
+    bare_environment.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", CLOSED)
     with pytest.raises(Unreachable, match="Secrets Manager in"):
         plan_secret(config, Aws())
 

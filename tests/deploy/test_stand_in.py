@@ -72,7 +72,7 @@ def _code(refused: pytest.ExceptionInfo[ClientError]) -> str:
 
 def _visit(cloud: Cloud, host: str) -> int:
     proxy = urlsplit(cloud.beanstalk.endpoint)
-    connection = http.client.HTTPConnection(str(proxy.hostname), proxy.port, timeout=10)
+    connection = http.client.HTTPConnection(str(proxy.hostname), proxy.port, timeout=60)
     connection.request("GET", f"http://{host}/healthz/ready")
     status = connection.getresponse().status
     connection.close()

@@ -230,7 +230,7 @@ def site(bare_environment: pytest.MonkeyPatch) -> Iterator[tuple[type[_Site], st
     del bare_environment
     handler = type("_OneSite", (_Site,), {})
     server = http.server.HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield handler, f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()

@@ -25,6 +25,9 @@ KEY, SECRET = (
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 )  # AWS's own examples
 
+CLOSED = "http://127.0.0.1:9"
+"""Where nobody answers: no test can be given that port while another counts on it."""
+
 MOTO = Engine(
     name="moto", durable=False, program=(sys.executable, "-m", "tests.support.moto_server")
 )
@@ -68,7 +71,7 @@ class Cloud:
         """An account as it is on its first day."""
         self.beanstalk.reset()
         address = urlsplit(self.moto)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=20)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
         connection.request("POST", "/moto-api/reset")
         connection.getresponse().read()
         connection.close()

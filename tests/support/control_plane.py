@@ -353,6 +353,11 @@ class ControlPlaneState:
         return described | ({"Replicas": others} if in_group else {})
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # of five, a sixth caller at once would wait for a second and more
+
+
 class ControlPlaneServer:
     """Where the fake answers, and what it holds."""
 
@@ -403,8 +408,7 @@ def running_control_plane() -> Iterator[ControlPlaneServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing: a test's output is its own."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

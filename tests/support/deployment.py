@@ -15,7 +15,8 @@ from botocore.retries.standard import ExponentialBackoff
 from pytest_django import Settings
 
 from gtsite.deploy.config import Config
-from gtsite.dynamodb import provisioner
+from gtsite.dynamodb import connection, provisioner
+from gtsite.management.deploying import standing
 from tests.support.cloud import Cloud
 from tests.support.control_plane import ControlPlaneServer, running_control_plane
 from tests.support.engines import REGIONS
@@ -23,7 +24,12 @@ from tests.support.sandbox import BOUND_SECONDS, PROJECT
 
 OREGON, IRELAND, OHIO = REGIONS
 DOMAIN = "www.example.com"
-QUICK = ("--poll", "0", "--patience", "30")
+QUICK = ("--poll", "0", "--patience", "300")
+"""Nothing is waited for between looks; patience is there to end a broken run, no more."""
+
+LONGEST_START_SECONDS = 3 * BOUND_SECONDS
+"""For a process of its own to come so far that it asks for something: it starts from nothing."""
+
 GIT = {
     "GIT_AUTHOR_NAME": "A",
     "GIT_AUTHOR_EMAIL": "a@example.com",
@@ -129,7 +135,7 @@ class Site:
 
     def wait_for(self, region: str, operation: str, *, times: int = 1) -> None:
         """Until the region's Elastic Beanstalk was asked for that, so often since it was reset."""
-        deadline = time.monotonic() + BOUND_SECONDS
+        deadline = time.monotonic() + LONGEST_START_SECONDS
         while self.cloud.beanstalk.operations(region).count(operation) < times:
             assert time.monotonic() < deadline, f"{region} was not asked for {operation}."
             time.sleep(0.02)
@@ -202,9 +208,16 @@ def site(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
     monkeypatch.setattr(provisioner, "FIRST_POLL_SECONDS", 0.001)
+    _leave_time_to_look(monkeypatch)
     zones = cloud.client("route53", OREGON)
     zones.create_hosted_zone(Name="example.com", CallerReference="test")
     return Site(cloud=cloud, project=project, tables=tables, manage=manage)
+
+
+def _leave_time_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For `status`: what answers late on a busy machine is not silent here."""
+    monkeypatch.setattr(connection, "INSPECTION_READ_SECONDS", BOUND_SECONDS)
+    monkeypatch.setattr(standing, "GIT_SECONDS", BOUND_SECONDS)
 
 
 @pytest.fixture
