@@ -287,7 +287,7 @@ def test_nothing_is_awaited_inside_a_transaction_of_the_ledger() -> None:
     """Another task would write into it, and be rolled back or committed with it."""
     inside = [
         f"{file.name}:{node.lineno}"
-        for file in (PROJECT / "gtsite" / "sandbox").glob("*.py")
+        for file in (PROJECT / "gtsite" / "sandbox").rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.With) and "together()" in ast.unparse(node.items[0])
         for part in ast.walk(node)

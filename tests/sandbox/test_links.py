@@ -137,16 +137,18 @@ def test_an_answer_that_nobody_waits_for_is_given_to_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The caller gave up; what comes on its connection after that is not the next one's."""
-    monkeypatch.setattr(links, "ANSWER_SECONDS", 0.05)
 
     async def play(world: World) -> None:
-        with pytest.raises(LinkBroken):
-            await world.post()
+        assert await world.post() == (200, b"first")
+        with monkeypatch.context() as patch:
+            patch.setattr(links, "ANSWER_SECONDS", 0.05)
+            with pytest.raises(LinkBroken):
+                await world.post()
         world.plan = [said(b"mine")]
         assert await world.post() == (200, b"mine")
         assert world.connections == 2
 
-    played(World(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n1"), play)
+    played(World(said(b"first"), b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n1"), play)
 
 
 def test_a_closed_port_is_an_error_at_once() -> None:

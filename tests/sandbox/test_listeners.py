@@ -29,8 +29,12 @@ Start = Callable[..., RunningSandbox]
 
 
 def read(sandbox: RunningSandbox, region: str, *, shared: bool = False) -> object:
-    client = sandbox.client(region, shared, read_seconds=SHORT_SECONDS)
-    return client.list_tables()
+    return sandbox.client(region, shared).list_tables()
+
+
+def read_briefly(sandbox: RunningSandbox, region: str, *, shared: bool = False) -> object:
+    """By a caller that soon gives up on a region that does not answer."""
+    return sandbox.client(region, shared, read_seconds=SHORT_SECONDS).list_tables()
 
 
 def test_a_region_that_refuses_cannot_be_connected_to(sandbox: RunningSandbox) -> None:
@@ -50,7 +54,7 @@ def test_a_black_hole_takes_connections_and_never_answers(sandbox: RunningSandbo
     sandbox.control.outage(HOME, "blackhole")
     for shared in (False, True):
         with pytest.raises(ReadTimeoutError):
-            read(sandbox, HOME, shared=shared)
+            read_briefly(sandbox, HOME, shared=shared)
         read(sandbox, AWAY, shared=shared)
     sandbox.control.heal(HOME)
     for shared in (False, True):
@@ -64,7 +68,7 @@ def test_one_outage_can_turn_into_the_other(sandbox: RunningSandbox) -> None:
         read(sandbox, HOME)
     sandbox.control.outage(HOME, "blackhole")
     with pytest.raises(ReadTimeoutError):
-        read(sandbox, HOME)
+        read_briefly(sandbox, HOME)
 
 
 def test_a_black_hole_answers_nothing_at_all(sandbox: RunningSandbox) -> None:
@@ -77,8 +81,9 @@ def test_a_black_hole_answers_nothing_at_all(sandbox: RunningSandbox) -> None:
         post + b"\r\n{}",
         post + sts + b"\r\n{}",
     ):
-        with socket.create_connection((HOST, sandbox.port_of(HOME)), SHORT_SECONDS) as wire:
+        with socket.create_connection((HOST, sandbox.port_of(HOME)), 20) as wire:
             wire.sendall(request)
+            wire.settimeout(SHORT_SECONDS)
             with pytest.raises(TimeoutError):
                 wire.recv(1)
     sandbox.control.heal(HOME)
@@ -365,7 +370,7 @@ def test_a_caller_that_waits_for_a_slow_region_is_cut_off_when_that_goes_away(
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_caller_far_away_waits_for_the_round_trip(sandbox: RunningSandbox, shared: bool) -> None:
     port = sandbox.port if shared else sandbox.port_of(HOME)
-    assert _quickest(port, HOME, "caller-region/ap-southeast-2") < WAY_SECONDS
+    _answers_within_the_way(port, "caller-region/ap-southeast-2")
     sandbox.control.set_wan(on=True)
     assert _seconds(port, HOME, "caller-region/ap-southeast-2") >= WAY_SECONDS
     assert _seconds(port, HOME, "app/caller-region-ap-southeast-2") >= WAY_SECONDS
@@ -375,7 +380,7 @@ def test_a_caller_next_door_or_nowhere_does_not_wait(start: Start) -> None:
     own = start(wan=True)
     assert own.control.status().wan
     for user_agent in (f"caller-region/{HOME}", "caller-region/nowhere", "python"):
-        assert _quickest(own.port_of(HOME), HOME, user_agent) < WAY_SECONDS
+        _answers_within_the_way(own.port_of(HOME), user_agent)
     assert own.control.set_wan(on=False).wan is False
     assert own.control.reset().wan is True
 
@@ -405,9 +410,9 @@ def _seconds(port: int, region: str, user_agent: str) -> float:
     return time.monotonic() - begun
 
 
-def _quickest(port: int, region: str, user_agent: str) -> float:
-    """Of ten, so that a machine with other things to do does not count."""
-    return min(_seconds(port, region, user_agent) for _ in range(10))
+def _answers_within_the_way(port: int, user_agent: str) -> None:
+    """Once is enough, when the machine has nothing else to do: who waits for a way always does."""
+    wait_until(lambda: _seconds(port, HOME, user_agent) < WAY_SECONDS, "an answer from next door")
 
 
 def _silent(connection: http.client.HTTPConnection) -> bool:

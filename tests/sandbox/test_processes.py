@@ -14,7 +14,15 @@ import pytest
 
 from gtsite.sandbox.storage.engines import find_engine
 from gtsite.sandbox.storage.processes import EngineGone, EngineProcess, Port
-from tests.support.sandbox import RunningSandbox, alive, error_of, text, wait_until
+from tests.support.sandbox import (
+    BOUND_SECONDS,
+    RunningSandbox,
+    alive,
+    error_of,
+    frozen,
+    text,
+    wait_until,
+)
 
 Start = Callable[..., RunningSandbox]
 HOME = "us-west-2"
@@ -104,15 +112,15 @@ def test_an_engine_that_does_not_answer_is_ended_so_that_nothing_is_done_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it was asked before would otherwise be done after what was asked since."""
-    monkeypatch.setattr("gtsite.sandbox.storage.links.ANSWER_SECONDS", 0.5)
 
     async def hangs() -> None:
         async with _engine(tmp_path) as engine:
             hanging = engine.pid
             assert hanging
-            os.kill(hanging, signal.SIGSTOP)
-            with pytest.raises(EngineGone):
-                await engine.ask(LIST, b"{}")
+            with frozen(hanging), monkeypatch.context() as impatient:
+                impatient.setattr("gtsite.sandbox.storage.links.ANSWER_SECONDS", 0.5)
+                with pytest.raises(EngineGone):
+                    await engine.ask(LIST, b"{}")
             await engine.ready()
             assert engine.pid != hanging
             assert (await engine.ask(LIST, b"{}")).ok
@@ -157,7 +165,7 @@ async def _engine(folder: Path) -> AsyncIterator[EngineProcess]:
     engine = EngineProcess(HOME, find_engine("dynoxide"), folder)
     await engine.start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(BOUND_SECONDS):
             yield engine
     finally:
         await engine.stop()

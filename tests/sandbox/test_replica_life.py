@@ -4,10 +4,10 @@ import json
 import os
 import signal
 import sqlite3
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from tests.support.global_tables import (
     replicas,
     update,
 )
+from tests.support.paces import SteppedSandbox
 from tests.support.sandbox import REGIONS, RunningSandbox, error_of, frozen, text, wait_until
 
 HOME, AWAY, THIRD = REGIONS
@@ -33,30 +34,37 @@ SLOW = 600.0
 """A pace at which nothing moves by itself; tests move it by the ledger."""
 
 
-def test_a_replica_comes_in_the_steps_that_aws_shows(start: Start) -> None:
-    own = start(pace_seconds=0.4)
-    own.create_table("watched", HOME)
-    answered = change(own, "watched", HOME, create(AWAY))
+@pytest.fixture
+def stepped(tmp_path: Path, dynoxide: None) -> Iterator[SteppedSandbox]:  # noqa: ARG001
+    """A sandbox of the test's own, and the steps of its replicas' lives as the test lets them."""
+    with SteppedSandbox(tmp_path / "stepped") as own:
+        yield own
+    assert "Traceback" not in own.output(), own.output()
+
+
+def test_a_replica_comes_in_the_steps_that_aws_shows(stepped: SteppedSandbox) -> None:
+    stepped.create_table("watched", HOME)
+    stepped.hold_steps()
+    answered = change(stepped, "watched", HOME, create(AWAY))
     assert (answered["TableStatus"], answered["Replicas"]) == ("UPDATING", [])
-    assert _states_until(own, ("ACTIVE", "ACTIVE", "ACTIVE")) == [
-        ("UPDATING", None, None),
+    assert _states(stepped) == ("UPDATING", None, None)
+    for state in (
         ("UPDATING", "CREATING", None),
         ("UPDATING", "CREATING", "CREATING"),
         ("ACTIVE", "ACTIVE", "ACTIVE"),
-    ]
+    ):
+        _step_to(stepped, state)
 
 
-def test_a_replica_goes_in_the_steps_that_aws_shows(start: Start) -> None:
-    own = start(pace_seconds=0.4)
-    own.create_table("watched", HOME, AWAY)
-    answered = change(own, "watched", HOME, delete(AWAY))
+def test_a_replica_goes_in_the_steps_that_aws_shows(stepped: SteppedSandbox) -> None:
+    stepped.create_table("watched", HOME, AWAY)
+    stepped.hold_steps()
+    answered = change(stepped, "watched", HOME, delete(AWAY))
     assert (answered["TableStatus"], replicas(answered)) == ("UPDATING", {AWAY: "ACTIVE"})
-    assert _states_until(own, ("ACTIVE", None, None)) == [
-        ("UPDATING", "ACTIVE", "ACTIVE"),
-        ("ACTIVE", "DELETING", "DELETING"),
-        ("ACTIVE", None, None),
-    ]
-    assert "GlobalTableVersion" not in describe(own, "watched", HOME)
+    assert _states(stepped) == ("UPDATING", "ACTIVE", "ACTIVE")
+    for state in (("ACTIVE", "DELETING", "DELETING"), ("ACTIVE", None, None)):
+        _step_to(stepped, state)
+    assert "GlobalTableVersion" not in describe(stepped, "watched", HOME)
 
 
 def test_a_region_is_free_again_only_when_its_replica_is_gone(start: Start) -> None:
@@ -91,29 +99,31 @@ def test_a_creating_replica_knows_nothing_of_backups_policies_and_the_like(start
     assert "watched" in client.list_tables()["TableNames"]
 
 
-@pytest.mark.parametrize("moment", ["ASKED", "LISTED", ""])
-def test_a_replica_is_made_to_the_end_after_a_crash(start: Start, moment: str) -> None:
-    own = start(pace_seconds=0.15)
+@pytest.mark.parametrize(("steps", "moment"), [(0, "ASKED"), (1, "LISTED"), (2, "")])
+def test_a_replica_is_made_to_the_end_after_a_crash(
+    stepped: SteppedSandbox, steps: int, moment: str
+) -> None:
+    own = stepped
     own.create_table("cut", HOME, StreamSpecification=_stream("KEYS_ONLY"))
     own.client(HOME).put_item(TableName="cut", Item={"PK": text("a")})
+    own.hold_steps()
     change(own, "cut", HOME, create(AWAY))
-    wait_until(lambda: _phase(own, "cut", AWAY) == moment)
-    own.kill()
-    own.restart()
+    _crash(own, steps, moment)
     own.wait_active("cut", HOME, AWAY)
     assert set(own.scan("cut", AWAY)) == {"a"}
     for region in (HOME, AWAY):
         assert describe(own, "cut", region)["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
 
 
-@pytest.mark.parametrize("moment", ["LEAVING", ""])
-def test_a_replica_is_taken_down_to_the_end_after_a_crash(start: Start, moment: str) -> None:
-    own = start(pace_seconds=0.15)
+@pytest.mark.parametrize(("steps", "moment"), [(0, "LEAVING"), (1, "")])
+def test_a_replica_is_taken_down_to_the_end_after_a_crash(
+    stepped: SteppedSandbox, steps: int, moment: str
+) -> None:
+    own = stepped
     own.create_table("cut", HOME, AWAY)
+    own.hold_steps()
     change(own, "cut", HOME, delete(AWAY))
-    wait_until(lambda: _phase(own, "cut", AWAY) == moment)
-    own.kill()
-    own.restart()
+    _crash(own, steps, moment)
     own.wait_gone("cut", AWAY)
     own.wait_active("cut", HOME)
     assert "Replicas" not in describe(own, "cut", HOME)
@@ -232,13 +242,15 @@ def test_an_engine_that_is_killed_amid_a_back_fill_does_not_stop_it(start: Start
     assert len(own.scan("filled", AWAY)) == 500
 
 
-def test_a_replica_whose_table_was_made_by_half_is_made_anew(start: Start) -> None:
+def test_a_replica_whose_table_was_made_by_half_is_made_anew(stepped: SteppedSandbox) -> None:
     """An engine that is killed amid a CreateTable may know the table, and have no room for it."""
-    own = start(pace_seconds=0.5)
+    own = stepped
     own.create_table("halved", HOME)
     own.client(HOME).put_item(TableName="halved", Item={"PK": text("a")})
+    own.hold_steps()
     own.add_replica("halved", HOME, AWAY)
     own.kill()
+    own.let_steps()
     engines = own.folder / "data" / "engines"
     with closing(sqlite3.connect(engines / f"{AWAY}.db", isolation_level=None)) as halved:
         halved.execute("ATTACH ? AS home", (str(engines / f"{HOME}.db"),))
@@ -283,7 +295,8 @@ def test_a_table_whose_engine_ends_before_it_answers_is_not_there(
     }[operation]
     with ThreadPoolExecutor(1) as pool, frozen(pid):
         refused = pool.submit(error_of, asked)
-        time.sleep(0.2)
+        status = "CREATING" if operation == "create_table" else "DELETING"
+        wait_until(lambda: status in _statuses(own), "the engine to be asked")
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
     assert refused.result()[0] == "InternalServerError"
@@ -293,18 +306,20 @@ def test_a_table_whose_engine_ends_before_it_answers_is_not_there(
         client.put_item(TableName=table, Item={"PK": text("a")})
 
 
-def _states_until(own: RunningSandbox, last: States) -> list[States]:
-    """Every state of the table that could be seen, in order, up to this one."""
-    seen = [_states(own)]
+def _step_to(own: SteppedSandbox, state: States) -> None:
+    """One step of the replica's life later the table is seen in this state."""
+    own.let_step()
+    wait_until(lambda: _states(own) == state, str(state))
 
-    def look() -> bool:
-        now = _states(own)
-        if now != seen[-1]:
-            seen.append(now)
-        return now == last
 
-    wait_until(look)
-    return seen
+def _crash(own: SteppedSandbox, steps: int, moment: str) -> None:
+    """Killed at a moment of the replica's life; after the restart nothing holds it."""
+    for _ in range(steps):
+        own.let_step()
+    wait_until(lambda: _phase(own, "cut", AWAY) == moment, moment)
+    own.kill()
+    own.let_steps()
+    own.restart()
 
 
 def _states(own: RunningSandbox) -> States:
@@ -326,6 +341,11 @@ def _phase(own: RunningSandbox, table: str, region: str) -> str | None:
         "SELECT body FROM replicas WHERE table_name = ? AND region = ?", table, region
     )
     return json.loads(found[0][0])["phase"] if found else None
+
+
+def _statuses(own: RunningSandbox) -> set[str]:
+    """What the ledger has of its tables; it knows what an engine is asked before the engine."""
+    return {json.loads(body)["status"] for (body,) in own.ledger("SELECT body FROM replicas")}
 
 
 def _stream(view: str) -> dict[str, Any]:

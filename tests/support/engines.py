@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from gtsite.dynamodb.clients import Clients
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS, TableDefinition
 from gtsite.sandbox.storage.engines import Engine, EngineMissing, EngineName, find_engine
+from gtsite.sandbox.storage.processes import Port
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,13 +44,20 @@ def installed_engine(wanted: EngineName | None = None) -> Engine | None:
 
 @dataclass(slots=True)
 class EngineProcess:
-    """One engine on one port of this machine; with a file, its items outlive its process."""
+    """One engine on one port of this machine; with a file, its items outlive its process.
+
+    The port is kept from everybody else until `kill`, also while the engine starts or is away.
+    """
 
     engine: Engine
-    port: int = field(default_factory=free_port)
     file: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     frozen: bool = False
+    _place: Port = field(default_factory=Port.chosen)
+
+    @property
+    def port(self) -> int:
+        return self._place.number
 
     @property
     def url(self) -> str:
@@ -68,7 +76,12 @@ class EngineProcess:
             time.sleep(0.01)
 
     def kill(self) -> None:
-        """SIGKILL: from now on connections are refused."""
+        """SIGKILL, for good."""
+        self.refuse()
+        self._place.free()
+
+    def refuse(self) -> None:
+        """SIGKILL: from now on connections are refused, until it is healed."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -110,11 +123,15 @@ class ThreeRegions:
 
     def refuse(self, region: str) -> None:
         """The region's port is closed."""
-        self._engines[region].kill()
+        self._engines[region].refuse()
 
     def blackhole(self, region: str) -> None:
         """The region accepts connections and never answers."""
         self._engines[region].freeze()
+
+    def hangs(self, region: str) -> bool:
+        """Whether a test has made a black hole of it."""
+        return region in self._engines and self._engines[region].frozen
 
     def heal(self, region: str | None = None) -> None:
         """Brings one region back, or all of them."""

@@ -21,7 +21,6 @@ from tests.support.steps import Image, Kind, Step, batch_part, statement, transa
 HOLD = {"lag_ms": 600_000, "jitter_ms": 0}
 FLOW = {"lag_ms": 0, "jitter_ms": 0}
 PAGE = 1000
-PATIENCE_SECONDS = 20.0
 FAILED = ("ConditionalCheckFailedException", "TransactionCanceledException")
 UNSTATED = {"new": "DuplicateItemException", "change": "ConditionalCheckFailedException"}
 Version = tuple[int, str]
@@ -48,7 +47,6 @@ class World:
         self.table = table
         self.marks = count(1)
         self.histories = count(1)
-        self._ports = {region: sandbox.port_of(region) for region in sandbox.regions}
         self._connections: dict[int, http.client.HTTPConnection] = {}
         self._iterators: dict[str, str] = {}
         self._database: sqlite3.Connection | None = None
@@ -76,7 +74,7 @@ class World:
             "Authorization": f"AWS4-HMAC-SHA256 Credential=x/20260101/{region}/dynamodb/"
             "aws4_request, SignedHeaders=host, Signature=x",
         }
-        return self._send(self._ports[region], "POST", "/", body, headers)
+        return self._send(self.sandbox.port_of(region), "POST", "/", body, headers)
 
     def control(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The control API's answer, which is the new status."""
@@ -103,7 +101,7 @@ class World:
 
     def hang_up(self, region: str | None = None) -> None:
         """Forget a connection that a fault has broken, or every one."""
-        ports = list(self._connections) if region is None else [self._ports[region]]
+        ports = list(self._connections) if region is None else [self.sandbox.port_of(region)]
         for port in ports:
             connection = self._connections.pop(port, None)
             if connection is not None:
@@ -434,7 +432,7 @@ def _code(answered: Mapping[str, Any]) -> str:
 
 def until(condition: Callable[[], bool], what: str) -> None:
     """Like `wait_until`, but quicker to look again: a history waits often, and briefly."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + BOUND_SECONDS
     while not condition():
         assert time.monotonic() < end, f"Waited in vain for {what}."
         time.sleep(0.001)

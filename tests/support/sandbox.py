@@ -35,6 +35,7 @@ REGIONS = ("us-west-2", "eu-west-1", "us-east-2")
 LONG_LAG_MS = 60_000
 BOUND_SECONDS = 60.0
 """How long a condition may take before the run counts as broken; nothing is measured by it."""
+PORTS = range(10_000, 19_000)
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 PR_SET_PDEATHSIG = 1
 
@@ -68,7 +69,7 @@ class RunningSandbox:
         self.regions = tuple(regions)
         self.lag_ms = lag_ms
         self.jitter_ms = jitter_ms
-        self._pace_seconds = pace_seconds
+        self.pace_seconds = pace_seconds
         self._patience_seconds = patience_seconds
         self._wan = wan
         self._strict = strict
@@ -130,7 +131,7 @@ class RunningSandbox:
                 aws_access_key_id="sandbox",
                 aws_secret_access_key="sandbox",
                 config=Config(
-                    connect_timeout=5,
+                    connect_timeout=20,
                     read_timeout=read_seconds,
                     retries={"total_max_attempts": 1},
                     max_pool_connections=20,
@@ -253,9 +254,8 @@ class RunningSandbox:
             self.wait_gone(table, region)
 
     def wait_gone(self, table: str, region: str) -> None:
-        """Wait until a region knows no table of that name."""
-        names = self.client(region).list_tables
-        wait_until(lambda: table not in names()["TableNames"], f"{table} to leave {region}")
+        """Wait until a region knows no table of that name; its engine has none a moment earlier."""
+        wait_until(lambda: not self._knows(table, region), f"{table} to leave {region}")
 
     def let_writes_scale(self, table: str, region: str, *indexes: str) -> None:
         """Register what a replica of a table with provisioned capacity needs."""
@@ -374,7 +374,7 @@ class RunningSandbox:
             *("--port", str(self.port)),
             *("--lag", str(self.lag_ms)),
             *(() if self.jitter_ms is None else ("--jitter", str(self.jitter_ms))),
-            *("--pace", str(self._pace_seconds)),
+            *("--pace", str(self.pace_seconds)),
             *("--patience", str(self._patience_seconds)),
             *(("--wan",) if self._wan else ()),
             *(("--strict",) if self._strict else ()),
@@ -405,6 +405,10 @@ class RunningSandbox:
         finally:
             atexit.unregister(self._process.kill)
             self._process = None
+
+    def _knows(self, table: str, region: str) -> bool:
+        known = {(each["table"], each["region"]) for each in self.control.status().raw["tables"]}
+        return (table, region) in known or table in self.tables(region)
 
     def _active(self, table: str, region: str) -> bool:
         try:
@@ -518,13 +522,23 @@ def children(pid: int, program: str) -> list[int]:
 def free_ports(regions: int) -> int:
     """A shared port with the control port before it and the regions' behind it, free just now.
 
-    Below the range that systems give to outgoing connections, so that nobody gets them by chance.
+    Below the range that systems give to outgoing connections, so that nobody gets them by chance,
+    and apart from those of the run's other processes: a sandbox that is killed finds its own again.
     """
+    own = _own_ports()
     for _ in range(200):
-        base = random.randrange(10_000, 19_000)
+        base = random.randrange(own.start + 1, own.stop - regions)
         if all(_free(port) for port in range(base - 1, base + regions + 1)):
             return base
     raise AssertionError("No free run of ports on this machine.")
+
+
+def _own_ports() -> range:
+    """This process's part of the ports that tests use, where several run them side by side."""
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = len(PORTS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = PORTS.start + place * share
+    return range(first, first + share)
 
 
 @cache

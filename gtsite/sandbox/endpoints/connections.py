@@ -16,9 +16,6 @@ log = logging.getLogger("sandbox.endpoint")
 
 LARGEST_REQUEST = 16 * 1024 * 1024
 """Bytes; DynamoDB takes no more in one request."""
-LINGER_SECONDS = 2.0
-"""How long the rest of a request that was refused is read and thrown away, so that its caller,
-who may read only after it has written, finds the answer."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -74,7 +71,11 @@ class Connection(web.RequestHandler):
 
 
 class Server(web.Server):
-    """Serves HTTP with `handler`; callers have `patience_seconds` for a head, and for a body."""
+    """Serves HTTP with `handler`; callers have `patience_seconds` for a head, and for a body.
+
+    For as long the rest of a request that was refused is read and thrown away, so that its caller,
+    who may read only after it has written, finds the answer.
+    """
 
     def __init__(self, handler: Handler, patience_seconds: float) -> None:
         super().__init__(self._handle, request_factory=_request)
@@ -86,7 +87,7 @@ class Server(web.Server):
             self,
             loop=asyncio.get_running_loop(),
             access_log=None,
-            lingering_time=LINGER_SECONDS,
+            lingering_time=self._patience,
         )
 
     def hang_up(self) -> None:
