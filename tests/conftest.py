@@ -1,10 +1,12 @@
 """Fixtures for every test: storage engines, three regions, and the site on top of them."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import botocore.session
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from gtsite.dynamodb import connection
@@ -19,8 +21,18 @@ from tests.support.engines import (
     running_regions,
 )
 from tests.support.sandbox import RunningSandbox
+from tests.support.slow_machine import unhurried, wait_for_background
 
 DEMO_LAG_MS = 400
+
+hypothesis_settings.register_profile(
+    "any machine",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,16 +66,26 @@ def three_regions(_region_engines: ThreeRegions) -> Iterator[ThreeRegions]:
     """us-west-2, eu-west-1 and us-east-2 with an empty `global-serverless` each.
 
     Nothing replicates. `refuse(region)`, `blackhole(region)` and `heal(region)` are real; every
-    test finds all regions up and empty.
+    test finds all regions up and empty, and no thread of the one before it.
     """
     _region_engines.empty()
     yield _region_engines
     _region_engines.heal()
+    wait_for_background()
+
+
+def _never_hurry(monkeypatch: pytest.MonkeyPatch, hangs: Callable[[str], bool]) -> None:
+    """Has every router of the site wait for regions that a busy machine holds up."""
+    product = connection._new_router
+    monkeypatch.setattr(connection, "_new_router", lambda: unhurried(product(), hangs))
 
 
 @pytest.fixture
-def site_regions(three_regions: ThreeRegions, settings: Settings) -> Iterator[ThreeRegions]:
+def site_regions(
+    three_regions: ThreeRegions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ThreeRegions]:
     """The three regions, with the site's settings pointing at them: its home is us-west-2."""
+    _never_hurry(monkeypatch, three_regions.hangs)
     settings.GT_REGIONS = list(three_regions.names)
     settings.GT_LOCAL_REGION = three_regions.names[0]
     settings.GT_ENDPOINTS = dict(three_regions.endpoints)
@@ -95,9 +117,10 @@ def demo(running_demo: RunningDemo) -> Iterator[RunningDemo]:
 
 @pytest.fixture
 def site_sandbox(
-    tmp_path_factory: pytest.TempPathFactory, settings: Settings
+    tmp_path_factory: pytest.TempPathFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RunningSandbox]:
     """A fresh sandbox without tables, and the site's settings pointing at it: home us-west-2."""
+    _never_hurry(monkeypatch, lambda _: False)
     with RunningSandbox(tmp_path_factory.mktemp("sandbox")) as running:
         settings.GT_REGIONS = list(running.regions)
         settings.GT_LOCAL_REGION = running.regions[0]

@@ -49,6 +49,8 @@ STORED: dict[str, Any] = {
     "finished": False,
 }
 
+LONG_SECONDS = 30.0
+
 
 def test_a_bookmark_is_stored_like_this_and_comes_back_the_same() -> None:
     assert bookmark_to_item(BOOKMARK) == STORED
@@ -96,11 +98,20 @@ def test_an_item_without_a_position_is_refused(wrong: object) -> None:
 
 @pytest.fixture
 def table(engine: EngineProcess) -> Iterator[Table]:
-    """An empty table of this test's own, on each engine."""
-    clients = Clients(endpoints={"us-west-2": engine.url})
+    """An empty table of this test's own, on each engine, which may be as slow as it likes."""
+    clients = Clients(
+        endpoints={"us-west-2": engine.url},
+        connect_seconds=LONG_SECONDS,
+        read_seconds=LONG_SECONDS,
+    )
     definition = GLOBAL_SERVERLESS.named(f"site-{uuid.uuid4().hex}")
     create_table(clients.control("us-west-2"), definition)
-    router = Router(clients=clients, regions=["us-west-2"], local="us-west-2")
+    router = Router(
+        clients=clients,
+        regions=["us-west-2"],
+        local="us-west-2",
+        deadline_seconds=2 * LONG_SECONDS,
+    )
     yield Table(definition, router, cursor_keys=["key"])
     clients.control("us-west-2").delete_table(TableName=definition.name)
     router.close()

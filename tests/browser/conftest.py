@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 QUIET = (
     "--no-sandbox",
@@ -20,6 +28,8 @@ QUIET = (
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OUTSIDE = ("net::ERR_", "Failed to load resource")
+PATIENCE_MS = 60_000
+"""How long anything may take on a busy machine before it counts as not coming at all."""
 
 OpenPage = Callable[..., Page]
 
@@ -27,6 +37,7 @@ OpenPage = Callable[..., Page]
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """Ended with this package: its event loop would stand in the way of other tests' own."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as started:
         yield started
 
@@ -83,6 +94,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
                 reduced_motion="reduce",
             )
             contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         listen(page)
         page.goto(url)

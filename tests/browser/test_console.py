@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.axe import complaints
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import PATIENCE_MS, OpenPage
+from tests.browser.panels import wait_until_given
 from tests.conftest import DEMO_LAG_MS
 from tests.support.demo import RunningDemo
 from tests.support.lone_site import LoneSite
@@ -33,6 +34,20 @@ COUNT_TRAVELLERS = """() => {
 """Counts the dots that set out: each is there for some tenths of a second only."""
 
 
+NOTE_ORDER = """() => {
+    const region = element => element?.closest?.('[data-region]')?.dataset.region;
+    const note = what => event => {
+        const name = region(event.detail.elt);
+        if (name) window.order.push(`${what} ${name}`);
+    };
+    document.body.addEventListener('htmx:beforeSend', note('asked'));
+    document.body.addEventListener('htmx:afterRequest', note('answered'));
+}"""
+
+TRIES = 10
+"""What else runs on this machine may let a good answer come later than a second and a half."""
+
+
 @pytest.fixture(autouse=True)
 def _turned_back(demo: RunningDemo) -> Iterator[None]:
     yield
@@ -45,8 +60,7 @@ def _turned_back(demo: RunningDemo) -> Iterator[None]:
 def lab(site: str, open_page: OpenPage, regions: tuple[str, ...] = REGIONS, **more: object) -> Page:
     """The lab when every region has given its item."""
     page = open_page(f"{site}/lab/", **more)
-    for region in regions:
-        expect(page.locator(f"#said-{region}")).to_contain_text("holds")
+    wait_until_given(page, regions)
     return page
 
 
@@ -55,6 +69,15 @@ def shoot(page: Page, shots: Path | None, name: str) -> None:
     if shots:
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=shots / f"{name}.png", full_page=True, caret="initial")
+
+
+def asked_everywhere(page: Page) -> list[str]:
+    """Asks all six regions at once: who was asked and whose answer came, in that order."""
+    page.evaluate("window.order = []")
+    page.click("#all-get")
+    page.wait_for_function("() => window.order.length === 12")
+    order: list[str] = page.evaluate("window.order")
+    return order
 
 
 def delivered(page: Page) -> int:
@@ -85,6 +108,7 @@ class TestMap:
         self, demo: RunningDemo, browser: Browser, open_page: OpenPage
     ) -> None:
         context = browser.new_context(reduced_motion="no-preference")
+        context.set_default_timeout(PATIENCE_MS)
         page = lab(demo.site(OREGON), open_page, context=context)
         page.evaluate(COUNT_TRAVELLERS)
         page.click(f"#plus-{OREGON}")
@@ -138,7 +162,7 @@ class TestLog:
     def test_has_experiments_of_the_same_tab(self, demo: RunningDemo, open_page: OpenPage) -> None:
         page = open_page(f"{demo.site(OREGON)}/lab/experiments/stale-read/")
         page.get_by_role("button", name="Run").click()
-        expect(page.locator("script[data-lab-log]")).to_be_attached(timeout=30_000)
+        expect(page.locator("script[data-lab-log]")).to_be_attached(timeout=2 * PATIENCE_MS)
         page.goto(f"{demo.site(OREGON)}/lab/")
         lines = page.locator("[data-log-list] [data-kind=experiment]")
         expect(lines).to_have_count(1)
@@ -246,26 +270,18 @@ class TestSixRegions:
         page = lab(six.url, open_page, SIX)
         six.sandbox.control.outage(IRELAND, "blackhole")
         six.sandbox.control.slow(SINGAPORE, 60_000)
-        page.evaluate(
-            """() => {
-                window.order = [];
-                const region = element => element?.closest?.('[data-region]')?.dataset.region;
-                const note = what => event => {
-                    const name = region(event.detail.elt);
-                    if (name) window.order.push(`${what} ${name}`);
-                };
-                document.body.addEventListener('htmx:beforeSend', note('asked'));
-                document.body.addEventListener('htmx:afterRequest', note('answered'));
-            }"""
-        )
-        page.click("#all-get")
+        page.evaluate(NOTE_ORDER)
+        late = {f"answered {region}" for region in (IRELAND, SINGAPORE)}
+        order = asked_everywhere(page)
+        for _ in range(TRIES):
+            assert order[:6] == [f"asked {region}" for region in SIX]
+            if set(order[-2:]) == late:
+                break
+            order = asked_everywhere(page)
+        assert set(order[-2:]) == late
         for region in (IRELAND, SINGAPORE):
             expect(page.locator(f"#said-{region}")).to_contain_text("does not answer")
-        order: list[str] = page.evaluate("window.order")
-        assert order[:6] == [f"asked {region}" for region in SIX]
-        assert set(order[-2:]) == {f"answered {IRELAND}", f"answered {SINGAPORE}"}
-        for region in set(SIX) - {IRELAND, SINGAPORE}:
-            expect(page.locator(f"#said-{region}")).to_contain_text("holds")
+        wait_until_given(page, [each for each in SIX if each not in (IRELAND, SINGAPORE)])
         expect(page.locator("#verdict")).to_contain_text("Ireland and Singapore do not answer")
         expect(page.locator(f'[data-live="wide-{IRELAND}"]')).to_contain_text("black hole")
         shoot(page, shots, "six-in-trouble")

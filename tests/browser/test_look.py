@@ -17,27 +17,25 @@ DARK, LIGHT = "rgb(11, 13, 18)", "rgb(246, 243, 236)"
 SMALLEST_TARGET = 44
 
 
-def ground(page: Page) -> str:
-    found = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert isinstance(found, str)
-    return found
+def expect_ground(page: Page, colour: str) -> None:
+    expect(page.locator("body")).to_have_css("background-color", colour)
 
 
 def test_colours_follow_the_system_until_somebody_chooses(
     demo: RunningDemo, open_page: OpenPage
 ) -> None:
     page = open_page(demo.site(HOME), scheme="dark")
-    assert ground(page) == DARK
+    expect_ground(page, DARK)
     page.emulate_media(color_scheme="light")
-    assert ground(page) == LIGHT
+    expect_ground(page, LIGHT)
     page.locator(".menu--theme summary").click()
     with page.expect_response("**/theme/") as answered:
         page.get_by_role("button", name="Dark").click()
     assert answered.value.status == 204
-    assert ground(page) == DARK
+    expect_ground(page, DARK)
     expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
     page.goto(f"{demo.site(OTHER)}/browse/")
-    assert ground(page) == DARK
+    expect_ground(page, DARK)
 
 
 def test_colours_can_be_chosen_without_scripts(demo: RunningDemo, open_page: OpenPage) -> None:
@@ -46,7 +44,7 @@ def test_colours_can_be_chosen_without_scripts(demo: RunningDemo, open_page: Ope
     page.get_by_role("button", name="Light").click()
     expect(page).to_have_url(re.compile(r"/browse/\?q=moon$"))
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
-    expect(page.locator("body")).to_have_css("background-color", LIGHT)
+    expect_ground(page, LIGHT)
 
 
 def test_menus_close_by_escape_and_when_something_else_is_wanted(

@@ -9,14 +9,15 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.saved import SAVED, saved_at
 from tests.support.demo import RunningDemo
-from tests.support.sandbox import REGIONS
+from tests.support.sandbox import REGIONS, wait_until
 
 HOME = REGIONS[0]
 EPISODE = "/watch/caminandes/S01E02/"
 EPISODE_SECONDS = 146
 pytestmark = pytest.mark.browser
-HALF_A_MINUTE_MS = 30_000
+HALF_A_MINUTE = 30
 
 
 def play(demo: RunningDemo, open_page: OpenPage, path: str, **more: object) -> Page:
@@ -29,12 +30,12 @@ def play(demo: RunningDemo, open_page: OpenPage, path: str, **more: object) -> P
 def wait_until_ready(page: Page) -> None:
     expect(page.locator(".controls")).to_be_visible()
     expect(page.locator("#video")).to_have_js_property("readyState", 4)
+    expect(slider(page)).not_to_have_attribute("max", "0")
 
 
 def seek(page: Page, seconds: float) -> None:
-    """With the slider's own events, as a hand does."""
+    """With the slider's own events, once each, as a hand does."""
     slider(page).fill(str(int(seconds)))
-    slider(page).dispatch_event("change")
 
 
 def slider(page: Page) -> Locator:
@@ -49,7 +50,14 @@ def video(page: Page, expression: str) -> object:
     return page.evaluate(f"document.getElementById('video').{expression}")
 
 
+def position(page: Page) -> float:
+    """Where the film is, in seconds: for a stand-in in the first run of its clip."""
+    return float(str(video(page, "currentTime")))
+
+
 def pause(page: Page) -> None:
+    """The hand comes to the controls first: they go while a film plays on."""
+    page.locator("#stage").hover(position={"x": 60, "y": 60})
     button(page, "Pause").click()
     expect(button(page, "Play")).to_be_visible()
 
@@ -184,10 +192,9 @@ def test_taps_show_the_controls_and_two_of_them_seek(
         const { left, top, width, height } = video.getBoundingClientRect();
         const at = { clientX: left + x * width, clientY: top + y * height };
         const touch = { ...at, pointerType: 'touch', bubbles: true };
-        video.dispatchEvent(new PointerEvent('pointerup', touch));
+        for (const time of [1, 2]) video.dispatchEvent(new PointerEvent('pointerup', touch));
     }"""
-    for _ in range(2):
-        page.evaluate(tap, [0.9, 0.4])
+    page.evaluate(tap, [0.9, 0.4])
     expect(page.locator("#clock")).to_have_text("1:10")
     expect(button(page, "Play")).to_be_visible()
 
@@ -196,11 +203,14 @@ def test_the_next_episode_comes_by_itself_unless_it_is_stopped(
     demo: RunningDemo, open_page: OpenPage, shots: Path | None
 ) -> None:
     page = open_page(f"{demo.site(HOME)}/browse/")
-    page.clock.install()
+    page.clock.install(time=time.time() - 3600)
     page.goto(f"{demo.site(HOME)}{EPISODE}")
     wait_until_ready(page)
+    page.clock.pause_at(time.time())
     card = page.get_by_role("region", name="Next episode")
     seek(page, EPISODE_SECONDS - 9)
+    expect(card).to_contain_text("in 10 s")
+    page.clock.run_for(1000)
     expect(card).to_contain_text("in 9 s")
     shoot(page, shots, "player-next")
     page.keyboard.press("Escape")
@@ -217,28 +227,33 @@ def test_the_next_episode_comes_by_itself_unless_it_is_stopped(
     expect(card).to_be_hidden()
     seek(page, EPISODE_SECONDS - 9)
     expect(card).to_be_visible()
+    page.clock.resume()
     page.clock.fast_forward(11_000)
     page.wait_for_url(re.compile("S01E03"))
     wait_until_ready(page)
-    assert stored(page, "caminandes/S01E02") == EPISODE_SECONDS
+    wait_until(lambda: stored(page, "caminandes/S01E02") == EPISODE_SECONDS)
 
 
 def test_offline_for_half_a_minute_nothing_is_lost(demo: RunningDemo, open_page: OpenPage) -> None:
     page = play(demo, open_page, "/watch/spring/")
     seek(page, 100)
-    expect(page.locator("#saved")).to_contain_text("Saved at 1:4")
+    expect(page.locator("#saved")).to_have_text(SAVED)
+    wait_until(lambda: stored(page, "spring") >= 100)
     page.context.set_offline(True)
+    left = position(page)
     page.wait_for_function(
-        "() => document.getElementById('video').currentTime >= 131", timeout=HALF_A_MINUTE_MS * 4
+        "end => document.getElementById('video').currentTime >= end",
+        arg=left + HALF_A_MINUTE,
+        timeout=4 * HALF_A_MINUTE * 1000,
     )
     expect(page.locator("#saved")).to_have_text("Not saved yet; kept in this browser")
     assert video(page, "paused") is False
+    wait_until(lambda: kept_here(page)[0]["position"] >= left + HALF_A_MINUTE - 10)
     [kept] = kept_here(page)
-    assert kept["position"] >= 120
-    assert stored(page, "spring") < 120
+    assert stored(page, "spring") <= left
     page.context.set_offline(False)
-    expect(page.locator("#saved")).to_contain_text("Saved at 2:")
-    assert kept_here(page) == []
+    expect(page.locator("#saved")).to_have_text(SAVED)
+    wait_until(lambda: kept_here(page) == [])
     assert stored(page, "spring") >= int(kept["position"])
 
 
@@ -288,23 +303,23 @@ def test_a_position_left_unsent_goes_with_the_viewer_who_signs_up(
 def test_a_tab_that_rested_asks_before_it_goes_on(demo: RunningDemo, open_page: OpenPage) -> None:
     first = play(demo, open_page, "/watch/hero/")
     seek(first, 20)
-    expect(first.locator("#saved")).to_contain_text("Saved at 0:2")
+    expect(first.locator("#saved")).to_have_text(SAVED)
     second = play(demo, open_page, "/watch/hero/", context=first.context)
     expect(button(first, "Play")).to_be_attached()
-    seek(second, 150)
-    expect(second.locator("#saved")).to_contain_text("Saved at 2:3")
     pause(second)
-    expect(second.locator("#saved")).to_contain_text("Saved at 2:3")
+    seek(second, 150)
+    expect(second.locator("#saved")).to_have_text(saved_at("2:30"))
     at = stored(second, "hero")
+    assert at == 150
     first.bring_to_front()
     assert stored(first, "hero") == at
     button(first, "Play").click()
-    expect(first.get_by_text("You are at 2:3")).to_be_visible()
+    expect(first.get_by_text("You are at 2:30")).to_be_visible()
     expect(button(second, "Play")).to_be_attached()
     assert stored(first, "hero") == at
     button(first, "Jump there").click()
-    expect(first.locator("#clock")).to_have_text(re.compile(r"^2:3\d$"))
-    expect(first.get_by_text("You are at 2:3")).to_be_hidden()
+    expect(first.locator("#clock")).to_have_text(re.compile(r"^(2:[345]|3:[0-5])\d$"))
+    expect(first.get_by_text("You are at 2:30")).to_be_hidden()
 
 
 def test_another_form_token_is_fetched_and_the_position_is_kept(
@@ -316,7 +331,7 @@ def test_another_form_token_is_fetched_and_the_position_is_kept(
     forget_token(page.context)
     page.route("**/watch/coffee-run/", lambda route: route.abort(), times=1)
     seek(page, 70)
-    expect(page.locator("#saved")).to_contain_text("Saved at 1:10")
+    expect(page.locator("#saved")).to_have_text(saved_at("1:10"))
 
 
 def test_a_clock_that_is_behind_is_put_right_by_the_first_answer(
@@ -329,7 +344,7 @@ def test_a_clock_that_is_behind_is_put_right_by_the_first_answer(
     pause(page)
     for seconds in (70, 80):
         seek(page, seconds)
-        expect(page.locator("#saved")).to_contain_text(f"Saved at 1:{seconds - 60}")
+        expect(page.locator("#saved")).to_have_text(saved_at(f"1:{seconds - 60}"))
     found = page.request.get(f"{demo.site(HOME)}/bookmarks/coffee-run/").json()
     assert time.time() - found["updated_at"] / 1000 < 600
 
@@ -354,7 +369,7 @@ def test_a_session_that_is_over_ends_saving_and_says_so(
     assert len(sent) == 1
     page.get_by_role("link", name="Reload this page").click()
     wait_until_ready(page)
-    expect(page.locator("#clock")).to_have_text(re.compile(r"^0:0\d$"))
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^0:[0-5]\d$"))
 
 
 def forget_token(context: BrowserContext) -> None:
@@ -395,7 +410,7 @@ def test_a_film_that_breaks_off_is_tried_again_and_can_be_stood_in_for(
         page.clock.fast_forward(seconds * 1000)
     button(page, "Play the stand-in clip").click()
     expect(page.locator("#standin-note")).to_be_visible()
-    expect(page.locator("#clock")).to_have_text(re.compile(r"^6:4\d$"))
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^(6:[45]|7:[0-5])\d$"))
 
 
 def test_without_scripts_the_browsers_own_controls_play_it(

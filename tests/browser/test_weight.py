@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page
 
+from tests.browser.conftest import PATIENCE_MS
 from tests.support.demo import RunningDemo
 from tests.support.sandbox import REGIONS
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.browser
 FIRST_PAGE_BYTES = 110_000
 SHIFT = 0.01
 PAINT_MS = 1000
-TRIES = 5
+TRIES = 25
 SLOW_4G = {
     "offline": False,
     "latency": 150,
@@ -78,6 +79,7 @@ def phone(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True
     )
+    context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(OBSERVE)
     yield context.new_page()
     context.close()

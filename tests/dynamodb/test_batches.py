@@ -49,10 +49,13 @@ class ShortOfCapacity:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Sleeping takes no time here, and is remembered; the clock shows the sum."""
+    """Sleeping takes batches no time, and is remembered; their clock shows the sum.
+
+    Theirs alone: what else runs in this process has the real one.
+    """
     slept: list[float] = []
-    monkeypatch.setattr("gtsite.dynamodb.batches.time.sleep", slept.append)
-    monkeypatch.setattr("gtsite.dynamodb.batches.time.monotonic", lambda: sum(slept))
+    clock = SimpleNamespace(sleep=slept.append, monotonic=lambda: sum(slept))
+    monkeypatch.setattr("gtsite.dynamodb.batches.time", clock)
     return slept
 
 

@@ -16,11 +16,22 @@ from tests.support import faults
 from tests.support.faults import closed_port, faulty_server
 
 LIST = faults.answer(200, b'{"TableNames": []}')
+LONG_SECONDS = 60.0
+
+
+def patient(url: str, caller_region: str = "") -> Clients:
+    """Clients whose only region is there; they wait for it however busy this machine is."""
+    return Clients(
+        endpoints={"us-west-2": url},
+        caller_region=caller_region,
+        connect_seconds=LONG_SECONDS,
+        read_seconds=LONG_SECONDS,
+    )
 
 
 def at(url: str) -> AbstractContextManager[Clients]:
-    """Clients whose only region is there, closed at the end of the block."""
-    return closing(Clients(endpoints={"us-west-2": url}))
+    """Such clients, closed at the end of the block."""
+    return closing(patient(url))
 
 
 @pytest.fixture
@@ -57,7 +68,7 @@ def test_a_client_says_where_it_is_if_it_is_told(region: str, said: bool) -> Non
 
     with (
         faulty_server(listen) as server,
-        closing(Clients(endpoints={"us-west-2": server.url}, caller_region=region)) as clients,
+        closing(patient(server.url, region)) as clients,
     ):
         clients.dynamodb("us-west-2").list_tables()
     (agent,) = [line for line in heard[0].splitlines() if line.lower().startswith(b"user-agent:")]

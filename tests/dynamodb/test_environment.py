@@ -17,7 +17,7 @@ def test_a_region_on_this_machine_is_not_asked_through_a_proxy(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     home = three_regions.names[0]
-    with closing(Clients(endpoints=three_regions.endpoints)) as clients:
+    with closing(Clients(endpoints=three_regions.endpoints, read_seconds=60.0)) as clients:
         assert "global-serverless" in clients.dynamodb(home).list_tables()["TableNames"]
 
 

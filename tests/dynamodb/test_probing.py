@@ -5,6 +5,8 @@ import threading
 from gtsite.dynamodb.breaker import Breaker
 from gtsite.dynamodb.probing import Prober
 
+LONG_SECONDS = 60.0
+
 
 def new_breaker() -> Breaker:
     breaker = Breaker("us-west-2", open_after=1, clock=lambda: 0.0)
@@ -22,7 +24,7 @@ def test_a_region_that_fails_while_its_thread_is_ending_gets_another_one() -> No
     assert prober._is_done(breaker)
     breaker.failed(began=0.0, trouble="refused")
     prober.watch(breaker)
-    assert asked.wait(10)
+    assert asked.wait(LONG_SECONDS)
     prober.stop()
 
 
@@ -31,17 +33,20 @@ def test_a_region_that_is_being_asked_is_not_asked_by_another_thread() -> None:
 
     def ask(breaker: Breaker) -> None:
         begun.release()
-        go_on.wait(10)
+        assert go_on.wait(LONG_SECONDS)
         breaker.answered(began=0.0, latency_ms=1.0)
 
     prober = Prober(ask, seconds=0.001)
     breaker = new_breaker()
     for _ in range(5):
         prober.watch(breaker)
-    assert begun.acquire(timeout=10)
-    go_on.set()
+    asking = prober._threads[breaker.region]
+    assert begun.acquire(timeout=LONG_SECONDS)
     assert not begun.acquire(timeout=0.1)
+    go_on.set()
+    asking.join(LONG_SECONDS)
     assert breaker.is_closed
+    assert not begun.acquire(blocking=False)
 
 
 def test_after_stopping_nothing_begins() -> None:

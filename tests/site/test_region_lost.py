@@ -134,9 +134,9 @@ def test_a_stop_answers_the_request_in_flight_whole_and_takes_no_new_one(
 
 def answers(site: Production) -> bool:
     """Within a second: a stopping worker lets callers connect, and wait until it hangs up."""
-    with socket.create_connection((HOST, site.port), timeout=1) as caller:
-        caller.sendall(b"GET /healthz/live HTTP/1.0\r\n\r\n")
-        try:
+    try:
+        with socket.create_connection((HOST, site.port), timeout=1) as caller:
+            caller.sendall(b"GET /healthz/live HTTP/1.0\r\n\r\n")
             return caller.recv(12) != b""
-        except OSError:
-            return False
+    except OSError:
+        return False

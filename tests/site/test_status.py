@@ -11,8 +11,8 @@ from pytest_django import Settings
 
 from gtsite.dynamodb import connection
 from gtsite.dynamodb.router import BreakerState, RegionState, Traffic
-from gtsite.sandbox.client import Conflict, Write
-from gtsite.status import parts, watch
+from gtsite.sandbox.client import Conflict, SandboxClient, Write
+from gtsite.status import parts, views, watch
 from gtsite.status.services import RegionLine, region_lines
 from tests.support.engines import ThreeRegions
 from tests.support.sandbox import REGIONS, RunningSandbox, text, wait_until
@@ -21,10 +21,21 @@ HOME, AWAY, THIRD = REGIONS
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NUMBERS = count(1)
 HTMX = {"HX-Request": "true"}
+LONG_SECONDS = 60.0
+GIVEN_UP_SECONDS = 3.0
 
 
 @pytest.fixture(autouse=True)
-def _nothing_known() -> Iterator[None]:
+def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """And whoever is asked may take long: a machine that stands still is no region away."""
+    for module, name in (
+        (watch, "DESCRIBE_SECONDS"),
+        (watch, "METRICS_SECONDS"),
+        (views, "PAGE_PATIENCE_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, LONG_SECONDS)
+    defaults = vars(SandboxClient)["__init__"].__kwdefaults__
+    monkeypatch.setitem(defaults, "timeout_seconds", LONG_SECONDS)
     watch.forget()
     yield
     watch.forget()
@@ -185,8 +196,10 @@ def test_every_table_that_exists_is_told_with_its_replicas(
 
 @pytest.mark.parametrize("mode", ["refuse", "blackhole"])
 def test_a_region_that_is_away_is_told_beside_those_that_are_not(
-    client: Client, sandboxed: RunningSandbox, mode: str
+    client: Client, sandboxed: RunningSandbox, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if mode == "blackhole":
+        monkeypatch.setattr(watch, "DESCRIBE_SECONDS", GIVEN_UP_SECONDS)
     sandboxed.control.outage(THIRD, mode)  # type: ignore[arg-type]
     told = words(part(client, "tables"))
     assert "Oregon us-west-2 Home Active 0" in told

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gtsite.sandbox.client import SandboxClient
-from tests.support.sandbox import HOST, PROJECT, REGIONS, free_ports, wait_until
+from tests.support.sandbox import BOUND_SECONDS, HOST, PROJECT, REGIONS, free_ports, wait_until
 
 START_SECONDS = 120.0
 
@@ -27,7 +27,9 @@ class RunningDemo:
         self._lag_ms = lag_ms
         self._wan = wan
         self._process: subprocess.Popen[str] | None = None
-        self.control = SandboxClient(f"http://{HOST}:{self.sandbox_port - 1}", timeout_seconds=10)
+        self.control = SandboxClient(
+            f"http://{HOST}:{self.sandbox_port - 1}", timeout_seconds=BOUND_SECONDS
+        )
 
     @property
     def pid(self) -> int:
@@ -108,7 +110,7 @@ class RunningDemo:
             return 0
         if self._process.poll() is None:
             self._process.send_signal(number)
-        code = self._process.wait(60)
+        code = self._process.wait(2 * BOUND_SECONDS)
         self._process = None
         return code
 
@@ -123,7 +125,7 @@ class RunningDemo:
     def _get(self, region: str, path: str) -> tuple[int, bytes]:
         """Status and body of one page of a region's site."""
         host = self.site(region).removeprefix("http://")
-        with closing(http.client.HTTPConnection(host, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection(host, timeout=BOUND_SECONDS)) as connection:
             connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read()

@@ -11,7 +11,14 @@ from types import TracebackType
 from typing import Self
 
 from gtsite.dynamodb.tables import GLOBAL_SERVERLESS
-from tests.support.sandbox import HOST, PROJECT, RunningSandbox, free_ports, wait_until
+from tests.support.sandbox import (
+    BOUND_SECONDS,
+    HOST,
+    PROJECT,
+    RunningSandbox,
+    free_ports,
+    wait_until,
+)
 
 ITEM = {"PK": {"S": "user100"}, "SK": {"S": "AshlandValley"}, "Bookmark": {"N": "0"}}
 
@@ -31,7 +38,9 @@ class LoneSite:
 
     def __enter__(self) -> Self:
         self._stock()
-        self._run("manage.py", "collectstatic", "--no-input", "--verbosity", "0").wait(120)
+        self._run("manage.py", "collectstatic", "--no-input", "--verbosity", "0").wait(
+            2 * BOUND_SECONDS
+        )
         bind = f"{HOST}:{self._port}"
         self._process = self._run(
             *("-m", "gunicorn", "gtsite.wsgi:application", "--bind", bind),
@@ -48,7 +57,12 @@ class LoneSite:
     ) -> None:
         if self._process:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(30)
+            try:
+                self._process.wait(BOUND_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+                raise
 
     def _stock(self) -> None:
         table = GLOBAL_SERVERLESS.name
@@ -85,5 +99,5 @@ class LoneSite:
             with closing(http.client.HTTPConnection(HOST, self._port, timeout=10)) as connection:
                 connection.request("GET", "/healthz/live")
                 return connection.getresponse().status == http.client.OK
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False

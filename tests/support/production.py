@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.support.engines import ThreeRegions, free_port
-from tests.support.sandbox import HOST, PROJECT, wait_until
+from tests.support.sandbox import BOUND_SECONDS, HOST, PROJECT, wait_until
 
 PROGRAMS = Path(sys.executable).parent
 HOST_NAME = "meridian.example"
@@ -76,7 +76,7 @@ class Production:
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: str | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=20)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=BOUND_SECONDS)
         connection.request(method, path, body, dict(headers))
         response = connection.getresponse()
         answer = Answer(status=response.status, headers=response.headers, body=response.read())
@@ -101,7 +101,7 @@ class Production:
 
     def send(self, raw: bytes) -> bytes:
         """What comes back for bytes that need not be HTTP, until the site hangs up."""
-        with socket.create_connection((HOST, self.port), timeout=10) as connection:
+        with socket.create_connection((HOST, self.port), timeout=BOUND_SECONDS) as connection:
             connection.sendall(raw)
             connection.shutdown(socket.SHUT_WR)
             received = b""
