@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from gtsite.sandbox.client import SandboxClient, SandboxUnreachable
-from tests.support.sandbox import HOST, PROJECT, RunningSandbox, free_ports, wait_until
+from tests.support.sandbox import (
+    BOUND_SECONDS,
+    HOST,
+    PROJECT,
+    RunningSandbox,
+    free_ports,
+    wait_until,
+)
 
 Start = Callable[..., RunningSandbox]
 
@@ -145,7 +152,7 @@ def test_it_needs_no_settings_no_django_and_starts_empty_and_in_memory(tmp_path:
             stdout=log,
             stderr=log,
         )
-    control = SandboxClient(f"http://{HOST}:{port - 1}", timeout_seconds=10)
+    control = SandboxClient(f"http://{HOST}:{port - 1}", timeout_seconds=BOUND_SECONDS)
     try:
         wait_until(lambda: _answers(control, process), "the sandbox to start")
         status = control.status()

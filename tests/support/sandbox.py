@@ -115,7 +115,7 @@ class RunningSandbox:
         shared: bool = False,
         service: str = "dynamodb",
         *,
-        read_seconds: float = 20.0,
+        read_seconds: float = BOUND_SECONDS,
     ) -> "DynamoDBClient":
         """A boto3 client: one attempt a call, at the region's own endpoint or the shared one.
 
