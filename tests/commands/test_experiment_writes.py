@@ -259,7 +259,6 @@ class TestRace:
         ran = manage(*RACE, *THEN, "--gap", 1000, "--key", QUATAR)
 
         assert waited == [1.0]
-
         assert ran.code == 0, ran.err
         said = " ".join(ran.out.split())
         assert "266 → 111 known 111 → 0 stands 0" in said

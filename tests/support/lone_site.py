@@ -16,6 +16,7 @@ from tests.support.sandbox import (
     HOST,
     PROJECT,
     RunningSandbox,
+    end_process,
     free_ports,
     wait_until,
 )
@@ -56,13 +57,7 @@ class LoneSite:
         trace: TracebackType | None,
     ) -> None:
         if self._process:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(BOUND_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-                raise
+            end_process(self._process, signal.SIGTERM)
 
     def _stock(self) -> None:
         table = GLOBAL_SERVERLESS.name

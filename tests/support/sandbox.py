@@ -395,13 +395,8 @@ class RunningSandbox:
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
-        self._process.send_signal(number)
         try:
-            self._process.wait(BOUND_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise
+            end_process(self._process, number)
         finally:
             atexit.unregister(self._process.kill)
             self._process = None
@@ -509,6 +504,17 @@ def frozen(pid: int | None) -> Iterator[None]:
 def alive(pids: Iterable[int | None]) -> list[int]:
     """Which of these processes still run; one that has ended and waits to be asked does not."""
     return [pid for pid in pids if pid is not None and _runs(pid)]
+
+
+def end_process(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Sends it the signal and waits; one that does not end is killed, and `TimeoutExpired`."""
+    process.send_signal(number)
+    try:
+        process.wait(BOUND_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def children(pid: int, program: str) -> list[int]:

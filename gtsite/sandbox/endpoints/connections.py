@@ -73,7 +73,7 @@ class Connection(web.RequestHandler):
 class Server(web.Server):
     """Serves HTTP with `handler`; callers have `patience_seconds` for a head, and for a body.
 
-    For as long the rest of a request that was refused is read and thrown away, so that its caller,
+    The rest of a request that was refused is read for as long and thrown away, so that its caller,
     who may read only after it has written, finds the answer.
     """
 
